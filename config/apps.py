@@ -1,0 +1,19 @@
+"""Wire the apps together once all models are loaded."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+from crm.lib import bell
+
+
+class WiringConfig(AppConfig):
+    name = "config"
+    label = "wiring"
+
+    def ready(self) -> None:
+        # Every app's receivers.py and contributions.py is imported here, nowhere else.
+        autodiscover_modules("receivers", "contributions")
+        import_module("config.checks")
+        bell.connect(import_module("config.bells").enqueue)

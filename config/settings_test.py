@@ -1,0 +1,27 @@
+"""Settings of the test suite: fast hashing, no network, in-memory mail."""
+
+import os
+
+os.environ["DEBUG"] = ""
+for _name in ("SECRET_KEY", "CREDENTIALS_KEY", "SUPPRESSION_PEPPER"):
+    os.environ.setdefault(_name, f"test-{_name}-that-is-long-enough-for-every-check")
+if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite":
+    os.environ["DATABASE_URL"] = "sqlite:///:memory:"
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES, Q_CLUSTER  # noqa: E402
+
+HTTPS = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = False
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+WHITENOISE_AUTOREFRESH = True
+Q_CLUSTER = {**Q_CLUSTER, "orm": "default", "sync": False}
+Q_CLUSTER.pop("redis", None)
+DATABASES["default"]["CONN_MAX_AGE"] = 0

@@ -1,0 +1,132 @@
+"""Write facts and hand them to the receivers of `events_recorded`. The only writer of Event."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from crm.events import types
+from crm.events.signals import events_recorded
+from crm.events.types import EventDraft
+from crm.lib import bulk
+from crm.models import Customer, Event, FailedReaction
+
+logger = logging.getLogger("waymark.events")
+
+RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+
+
+@transaction.atomic
+def record_many(drafts: Iterable[EventDraft], *, now: datetime) -> list[Event]:
+    """
+    Store facts once and let the other apps react to them, in this transaction.
+
+    Args:
+        drafts: in the order they are to be seen. A (source, dedupe_key) the log already has is the same fact.
+        now: when we learnt of them.
+
+    Returns:
+        The events that are new; nothing reacts to the others.
+    """
+    rows = [
+        Event(
+            customer_id=draft.customer_id,
+            name=draft.name,
+            occurred_at=draft.occurred_at,
+            received_at=now,
+            source=draft.source,
+            dedupe_key=draft.dedupe_key,
+            properties=dict(draft.properties),
+            object_type=draft.object_type,
+            object_id=draft.object_id,
+        )
+        for draft in drafts
+    ]
+    events = bulk.insert_new(Event, rows, unique=("source", "dedupe_key"))
+    if events:
+        _note_signs_of_life(events)
+        dispatch(events, now=now)
+    return events
+
+
+def record(draft: EventDraft, *, now: datetime) -> Event | None:
+    """Store one fact; None when the log already has it."""
+    return next(iter(record_many([draft], now=now)), None)
+
+
+def dispatch(events: Sequence[Event], *, now: datetime) -> None:
+    """
+    Hand `events` to every receiver, each in its own savepoint.
+
+    A receiver that raises on the batch is tried event by event, so that one poison event holds nobody else; what still
+    raises becomes a FailedReaction. The facts stand whatever happens.
+    """
+    for uid in list(events_recorded.receivers):
+        error = _react(uid, events, now)
+        if not error:
+            continue
+        for event in events:
+            if len(events) > 1:
+                error = _react(uid, [event], now)
+            if error:
+                _set_aside(uid, event, error, now)
+
+
+def retry_reactions(*, now: datetime, limit: int) -> int:
+    """Try up to `limit` failed reactions again, oldest first; return how many now succeeded."""
+    succeeded = 0
+    with transaction.atomic():
+        due = FailedReaction.objects.due(now).select_related("event").order_by("retry_at", "pk")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        for failed in due[:limit]:
+            # A receiver that is no longer there owes nothing.
+            known = failed.receiver in events_recorded.receivers
+            error = _react(failed.receiver, [failed.event], now) if known else ""
+            if error:
+                failed.error = error[:2000]
+                failed.retry_at = now + RETRY_DELAYS[min(failed.attempts, len(RETRY_DELAYS) - 1)]
+            else:
+                failed.resolved_at = now
+                succeeded += 1
+            failed.attempts += 1
+            failed.save(update_fields=["attempts", "error", "retry_at", "resolved_at"])
+    return succeeded
+
+
+def _react(uid: str, events: Sequence[Event], now: datetime) -> str:
+    """Call one receiver in its own savepoint; return "" or the error it raised."""
+    try:
+        with transaction.atomic():
+            events_recorded.receivers[uid](sender=Event, events=list(events), now=now)
+    except Exception as error:
+        logger.exception("receiver %s failed on %s events, first %s", uid, len(events), events[0].pk)
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _set_aside(uid: str, event: Event, error: str, now: datetime) -> None:
+    failed = FailedReaction(
+        event_id=event.pk, receiver=uid, error=error[:2000], failed_at=now, retry_at=now + RETRY_DELAYS[0]
+    )
+    bulk.insert_new(FailedReaction, [failed], unique=("event_id", "receiver"))
+
+
+def _note_signs_of_life(events: Sequence[Event]) -> None:
+    """Move `Customer.last_seen_at` forward, never back, for what customers did themselves."""
+    latest: dict[int, datetime] = {}
+    for event in events:
+        if types.get(event.name).sign_of_life:
+            latest[event.customer_id] = max(event.occurred_at, latest.get(event.customer_id, event.occurred_at))
+    if not latest:
+        return
+    known = dict(Customer.objects.filter(pk__in=latest).values_list("pk", "last_seen_at"))
+    rows = [
+        {"id": pk, "last_seen_at": at}
+        for pk, at in sorted(latest.items())
+        if pk in known and ((seen := known[pk]) is None or seen < at)
+    ]
+    bulk.update_rows(Customer, rows, fields=["last_seen_at"])

@@ -1,0 +1,305 @@
+"""The sockets other apps plug into. crm reads them and never learns who filled them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import Promise
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from crm.models import Customer, User
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class UpcomingItem:
+    """Something that will happen to a customer, shown above the timeline. `why` says what will cause it."""
+
+    at: datetime
+    title: Text
+    url: str = ""
+    why: Text = ""
+    icon: str = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """
+    A card on the customer page.
+
+    `context(customer, user, now)` returns what `template` needs, or None to leave the card out. `zone` is "header",
+    "side" or "main".
+    """
+
+    key: str
+    template: str
+    context: Callable[[Customer, User, datetime], Mapping[str, Any] | None]
+    zone: str = "side"
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ComposerTab:
+    """A tab of the composer: a form that posts to the view `url_name` with the customer's public id."""
+
+    key: str
+    label: Text
+    url_name: str
+    template: str
+    permission: str
+    context: Callable[[Customer, User], Mapping[str, Any]] | None = None
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class WorkAction:
+    """A button on a Today row: it posts to `url`, and the row goes when the answer is good."""
+
+    label: Text
+    url: str
+    icon: str = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One row of a Today section."""
+
+    title: Text
+    url: str
+    detail: Text = ""
+    at: datetime | None = None
+    tone: str = ""  # "", "warn" or "bad"
+    action: WorkAction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSection:
+    """A section of Today. `items(user, now, limit)` returns the rows and how many there are in all."""
+
+    key: str
+    title: Text
+    items: Callable[[User, datetime, int], tuple[list[WorkItem], int]]
+    permission: str
+    empty: Text = ""
+    url: str = ""  # where "all N" leads: a URL name
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage:
+    """A line on the Settings page."""
+
+    title: Text
+    description: Text
+    url_name: str
+    permission: str
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """
+    A line of the main navigation, shown to those who hold `permission`.
+
+    `shortcut` is the letter pressed after "g". `also` are further path prefixes that belong to it. `badge(user, now)`
+    counts what waits there; it costs one query on every page. `on_phone` puts it on the bottom bar, which has room for
+    four.
+    """
+
+    key: str
+    label: Text
+    url_name: str
+    icon: str
+    permission: str
+    shortcut: str = ""
+    also: tuple[str, ...] = ()
+    badge: Callable[[User, datetime], int] | None = None
+    on_phone: bool = False
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardCard:
+    """A card on Today. `context(user, now)` returns what `template` needs, or None to leave the card out."""
+
+    key: str
+    template: str
+    context: Callable[[User, datetime], Mapping[str, Any] | None]
+    permission: str
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """
+    A filter of the customers list, kept in the URL as `param`.
+
+    `choices(user)` returns (value, label) pairs; `apply(customers, value, user)` narrows. A value that is no choice is
+    refused before `apply` sees it.
+    """
+
+    param: str
+    label: Text
+    choices: Callable[[User], Sequence[tuple[str, Text]]]
+    apply: Callable[[QuerySet[Customer], str, User], QuerySet[Customer]]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """
+    A column of the customers list: `values(customers)` answers for a whole page at once, {customer id: value}.
+
+    `template` renders one value as `value`; without it the value is printed.
+    """
+
+    key: str
+    label: Text
+    values: Callable[[Sequence[Customer]], Mapping[int, Any]]
+    template: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a timeline row says besides its event's label. `why` explains a row nobody asked for by hand."""
+
+    text: Text = ""
+    why: Text = ""
+    why_url: str = ""
+    tone: str = ""  # "", "good", "warn" or "bad"
+
+
+Describer = Callable[[Mapping[str, Any]], Description]
+RecordUrls = Callable[[Sequence[int]], Mapping[int, str]]
+UpcomingSource = Callable[["Customer", datetime], Iterable[UpcomingItem]]
+
+_upcoming: dict[str, UpcomingSource] = {}
+_panels: dict[str, Panel] = {}
+_tabs: dict[str, ComposerTab] = {}
+_sections: dict[str, WorkSection] = {}
+_settings_pages: dict[str, SettingsPage] = {}
+_nav: dict[str, NavItem] = {}
+_cards: dict[str, DashboardCard] = {}
+_filters: dict[str, ListFilter] = {}
+_columns: dict[str, ListColumn] = {}
+_describers: dict[str, Describer] = {}
+_record_urls: dict[str, RecordUrls] = {}
+
+
+def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
+    """Register a function (customer, now) -> items still to come."""
+
+    def decorator(function: UpcomingSource) -> UpcomingSource:
+        _upcoming[name] = function
+        return function
+
+    return decorator
+
+
+def add_panel(panel: Panel) -> None:
+    _panels[panel.key] = panel
+
+
+def add_composer_tab(tab: ComposerTab) -> None:
+    _tabs[tab.key] = tab
+
+
+def add_work_section(section: WorkSection) -> None:
+    _sections[section.key] = section
+
+
+def add_settings_page(page: SettingsPage) -> None:
+    _settings_pages[page.url_name] = page
+
+
+def describes(*event_names: str) -> Callable[[Describer], Describer]:
+    """Register a function (properties of an event) -> Description, for the timeline. It must not query."""
+
+    def decorator(function: Describer) -> Describer:
+        _describers.update(dict.fromkeys(event_names, function))
+        return function
+
+    return decorator
+
+
+def record_urls(object_type: str) -> Callable[[RecordUrls], RecordUrls]:
+    """Register a function (ids of such records) -> {id: the page's URL}, in one query."""
+
+    def decorator(function: RecordUrls) -> RecordUrls:
+        _record_urls[object_type] = function
+        return function
+
+    return decorator
+
+
+def add_nav_item(item: NavItem) -> None:
+    _nav[item.key] = item
+
+
+def add_dashboard_card(card: DashboardCard) -> None:
+    _cards[card.key] = card
+
+
+def add_list_filter(list_filter: ListFilter) -> None:
+    _filters[list_filter.param] = list_filter
+
+
+def add_list_column(column: ListColumn) -> None:
+    _columns[column.key] = column
+
+
+def upcoming_items(customer: Customer, now: datetime) -> list[UpcomingItem]:
+    """What lies ahead of `customer`, soonest first."""
+    items = [item for source in _upcoming.values() for item in source(customer, now)]
+    return sorted(items, key=lambda item: item.at)
+
+
+def panels(zone: str) -> list[Panel]:
+    return sorted((p for p in _panels.values() if p.zone == zone), key=lambda panel: (panel.order, panel.key))
+
+
+def composer_tabs() -> list[ComposerTab]:
+    return sorted(_tabs.values(), key=lambda tab: (tab.order, tab.key))
+
+
+def work_sections() -> list[WorkSection]:
+    return sorted(_sections.values(), key=lambda section: (section.order, section.key))
+
+
+def settings_pages() -> list[SettingsPage]:
+    return sorted(_settings_pages.values(), key=lambda page: (page.order, str(page.title)))
+
+
+def nav_items() -> list[NavItem]:
+    return sorted(_nav.values(), key=lambda item: (item.order, item.key))
+
+
+def dashboard_cards() -> list[DashboardCard]:
+    return sorted(_cards.values(), key=lambda card: (card.order, card.key))
+
+
+def list_filters() -> list[ListFilter]:
+    return sorted(_filters.values(), key=lambda list_filter: (list_filter.order, list_filter.param))
+
+
+def list_columns() -> list[ListColumn]:
+    return sorted(_columns.values(), key=lambda column: (column.order, column.key))
+
+
+def describe(event_name: str, properties: Mapping[str, Any]) -> Description:
+    """What the timeline says about a fact; one without a describer says no more than its label."""
+    describer = _describers.get(event_name)
+    return describer(properties) if describer else Description()
+
+
+def urls_of(object_type: str, ids: Sequence[int]) -> Mapping[int, str]:
+    """Where the records `ids` of that type are shown; nothing for a type without pages."""
+    find = _record_urls.get(object_type)
+    return find(ids) if find and ids else {}

@@ -1,0 +1,49 @@
+"""All crm tables; import them from here."""
+
+from crm.models.access import ApiKey, IdempotencyRecord, RejectedEvent, Source
+from crm.models.consent import Channel, Consent, ConsentEvent, State, Topic
+from crm.models.customer import Company, Customer, CustomerMerge, Identity, Tag
+from crm.models.event import Event, FailedReaction
+from crm.models.operation import Heartbeat, ReplayRun
+from crm.models.product import Product
+from crm.models.purchase import Purchase, PurchaseItem, Refund
+from crm.models.review import Review
+from crm.models.shop import Shop
+from crm.models.ticket import Ticket, TicketMessage
+from crm.models.touchpoint import Touchpoint, TouchpointVisit
+from crm.models.user import User
+from crm.models.work import Note, Task
+
+__all__ = [
+    "ApiKey",
+    "Channel",
+    "Company",
+    "Consent",
+    "ConsentEvent",
+    "Customer",
+    "CustomerMerge",
+    "Event",
+    "FailedReaction",
+    "Heartbeat",
+    "IdempotencyRecord",
+    "Identity",
+    "Note",
+    "Product",
+    "Purchase",
+    "PurchaseItem",
+    "Refund",
+    "RejectedEvent",
+    "ReplayRun",
+    "Review",
+    "Shop",
+    "Source",
+    "State",
+    "Tag",
+    "Task",
+    "Ticket",
+    "TicketMessage",
+    "Topic",
+    "Touchpoint",
+    "TouchpointVisit",
+    "User",
+]

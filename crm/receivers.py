@@ -1,0 +1,31 @@
+"""The one bridge from Django's model signals to the event log: a saved row becomes the facts its dates stand for."""
+
+from typing import Any
+
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+from django.utils import timezone
+
+from crm.events import log
+from crm.models import Customer, Note, Purchase, Refund, Review, Ticket, TicketMessage, TouchpointVisit
+from crm.models.factual import Factual
+from crm.services import identities
+
+FACTUAL = (Customer, Purchase, Refund, Ticket, TicketMessage, Review, TouchpointVisit, Note)
+
+
+def log_facts(instance: Factual, raw: bool = False, **kwargs: Any) -> None:
+    """Record the facts of a row however it was saved: service, admin, API, UI or shell."""
+    if not raw and not instance.facts_deferred:
+        log.record_many(instance.facts(), now=timezone.now())
+
+
+for model in FACTUAL:
+    post_save.connect(log_facts, sender=model, dispatch_uid=f"crm.log_facts.{model.__name__}")
+
+
+@receiver(post_save, sender=Customer, dispatch_uid="crm.keep_identities")
+def keep_identities(instance: Customer, raw: bool = False, **kwargs: Any) -> None:
+    """An address typed into the record is an id to find the person by, whoever typed it."""
+    if not raw:
+        identities.keep_addresses(instance, now=timezone.now())

@@ -1,0 +1,95 @@
+"""Consent: every change is evidence first, then the state it adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from crm.events import log
+from crm.events.types import EventDraft
+from crm.models import Channel, Consent, ConsentEvent, Customer, State, Topic, User
+
+Changes = Mapping[str, Mapping[str, str]]  # {channel: {topic slug: "in" or "out"}}
+
+
+class InvalidConsent(ValueError):
+    """A channel, topic or state that does not exist; `path` says where: "sms.promotions"."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+        self.message = message
+
+
+@transaction.atomic
+def record_consents(
+    customer: Customer,
+    changes: Changes,
+    *,
+    via: str,
+    now: datetime,
+    occurred_at: datetime | None = None,
+    wording: str = "",
+    detail: str = "",
+    actor: User | None = None,
+    ip: str | None = None,
+    user_agent: str = "",
+) -> list[ConsentEvent]:
+    """
+    Write down what a customer agreed to or withdrew, with the evidence.
+
+    Evidence older than what the present state rests on is kept and changes nothing.
+
+    Args:
+        changes: {"sms": {"promotions": "in"}}.
+        via: one of ConsentEvent.Via.
+
+    Raises:
+        InvalidConsent: an unknown channel, topic or state; nothing is written then.
+    """
+    at = occurred_at or now
+    topics = {topic.slug: topic for topic in Topic.objects.all()}
+    wanted = [_checked(channel, slug, state, topics) for channel, of in changes.items() for slug, state in of.items()]
+    evidence = ConsentEvent.objects.bulk_create(
+        ConsentEvent(
+            customer=customer, channel=channel, topic=topic, state=state, via=via, wording=wording, detail=detail,
+            actor=actor, ip=ip, user_agent=user_agent[:200], occurred_at=at, recorded_at=now,
+        )
+        for channel, topic, state in wanted
+    )  # fmt: skip
+    current = {(row.channel, row.topic_id): row for row in Consent.objects.filter(customer=customer)}
+    facts = []
+    for event in evidence:
+        row = current.get((event.channel, event.topic_id))
+        if row and row.since > at:
+            continue
+        changed = row is None or row.state != event.state
+        Consent.objects.update_or_create(
+            customer=customer, channel=event.channel, topic=event.topic, defaults={"state": event.state, "since": at}
+        )
+        if changed:
+            facts.append(_fact(event))
+    log.record_many(facts, now=now)
+    return evidence
+
+
+def _checked(channel: str, slug: str, state: str, topics: Mapping[str, Topic]) -> tuple[str, Topic, str]:
+    if channel not in Channel.values:
+        raise InvalidConsent(channel, f"unknown channel; known are {', '.join(Channel.values)}")
+    if slug not in topics:
+        raise InvalidConsent(f"{channel}.{slug}", f"unknown topic; known are {', '.join(sorted(topics))}")
+    if state not in State.values:
+        raise InvalidConsent(f"{channel}.{slug}", 'must be "in" or "out"')
+    return channel, topics[slug], state
+
+
+def _fact(event: ConsentEvent) -> EventDraft:
+    return EventDraft(
+        name="Consent Changed",
+        customer_id=event.customer_id,
+        occurred_at=event.occurred_at,
+        dedupe_key=f"consent:{event.pk}",
+        properties={"channel": event.channel, "topic": event.topic.slug, "state": event.state, "via": event.via},
+    )

@@ -1,0 +1,212 @@
+"""Tickets: enquiries and after-sales help, and who is to answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from crm.events import log
+from crm.events.types import EventDraft
+from crm.models import Customer, Product, Purchase, Ticket, TicketMessage, User
+
+Status = Ticket.Status
+Author = TicketMessage.Author
+
+# A customer who writes again this soon after a resolution is still on the same matter.
+CONTINUES_FOR = timedelta(days=7)
+
+
+class InvalidTicket(ValueError):
+    """A value the ticket cannot hold; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@transaction.atomic
+def open_ticket(
+    *,
+    customer: Customer,
+    subject: str,
+    now: datetime,
+    kind: str = Ticket.Kind.ENQUIRY,
+    body: str = "",
+    channel: str = "",
+    source: str = "staff",
+    priority: str = Ticket.Priority.NORMAL,
+    is_complaint: bool = False,
+    purchase: Purchase | None = None,
+    product: Product | None = None,
+    assignee: User | None = None,
+    opened_at: datetime | None = None,
+) -> Ticket:
+    """
+    Open an enquiry or an after-sales ticket; `body` becomes the customer's first message.
+
+    Raises:
+        InvalidTicket: no subject, or an unknown kind or priority.
+    """
+    subject = " ".join(subject.split())[:200]
+    if not subject:
+        raise InvalidTicket("subject", "is empty")
+    if kind not in Ticket.Kind.values:
+        raise InvalidTicket("kind", f"must be one of {', '.join(Ticket.Kind.values)}")
+    if priority not in Ticket.Priority.values:
+        raise InvalidTicket("priority", f"must be one of {', '.join(Ticket.Priority.values)}")
+    at = opened_at or now
+    ticket = Ticket(
+        customer=customer, kind=kind, subject=subject, channel=channel, source=source, priority=priority,
+        is_complaint=is_complaint, purchase=purchase, product=product, assignee=assignee, opened_at=at,
+        last_message_at=at,
+    )  # fmt: skip
+    _save(ticket, now)
+    if body.strip():
+        _add(ticket, Author.CUSTOMER, body, None, channel, at, now)
+    return ticket
+
+
+@transaction.atomic
+def add_message(
+    ticket: Ticket, *, author: str, body: str, now: datetime, staff: User | None = None, channel: str = ""
+) -> TicketMessage:
+    """
+    Add a turn to the conversation.
+
+    The customer's words open the ticket again, our reply leaves it waiting for them, a note changes nothing.
+
+    Raises:
+        InvalidTicket: no text, or an unknown author.
+    """
+    if not body.strip():
+        raise InvalidTicket("body", "is empty")
+    if author not in Author.values:
+        raise InvalidTicket("author", f"must be one of {', '.join(Author.values)}")
+    message = _add(ticket, author, body.strip(), staff, channel or ticket.channel, now, now)
+    if author == Author.CUSTOMER:
+        reopened = not ticket.is_unsolved
+        ticket.status = Status.OPEN
+        ticket.resolved_at = ticket.closed_at = None
+        ticket.last_message_at = now
+        _save(ticket, now)
+        if reopened:
+            _record(ticket, "Ticket Reopened", now)
+    elif author == Author.STAFF:
+        ticket.first_replied_at = ticket.first_replied_at or now
+        ticket.last_message_at = now
+        if ticket.is_unsolved:
+            ticket.status = Status.PENDING
+        _save(ticket, now)
+    return message
+
+
+@transaction.atomic
+def receive_message(*, customer: Customer, channel: str, body: str, source: str, now: datetime) -> TicketMessage:
+    """
+    File what a customer wrote to us under the ticket they are on, else under a new one.
+
+    Somebody who has bought before asks for after-sales help, everybody else enquires.
+    """
+    ticket = (
+        Ticket.objects.filter(customer=customer, channel=channel)
+        .exclude(status=Status.CLOSED)
+        .order_by("-last_message_at")
+        .first()
+    )
+    if ticket and (ticket.is_unsolved or (ticket.resolved_at and now - ticket.resolved_at <= CONTINUES_FOR)):
+        return add_message(ticket, author=Author.CUSTOMER, body=body, now=now, channel=channel)
+    last = customer.purchases.counted().order_by("-placed_at").first()
+    kind = Ticket.Kind.AFTER_SALES if last else Ticket.Kind.ENQUIRY
+    ticket = open_ticket(
+        customer=customer, subject=_first_words(body), kind=kind, body=body, channel=channel, source=source,
+        purchase=last, now=now,
+    )  # fmt: skip
+    return ticket.messages.get()
+
+
+@transaction.atomic
+def set_status(ticket: Ticket, status: str, *, now: datetime) -> Ticket:
+    """
+    Move a ticket along: new, open, pending, resolved, closed; out of resolved or closed it counts as reopened.
+
+    Raises:
+        InvalidTicket: an unknown status.
+    """
+    if status not in Status.values:
+        raise InvalidTicket("status", f"must be one of {', '.join(Status.values)}")
+    if ticket.status == status:
+        return ticket
+    reopened = not ticket.is_unsolved and status in Ticket.UNSOLVED
+    ticket.status = status
+    if status == Status.RESOLVED:
+        ticket.resolved_at = now
+    elif status == Status.CLOSED:
+        ticket.closed_at = now
+        ticket.resolved_at = ticket.resolved_at or now
+    else:
+        ticket.resolved_at = ticket.closed_at = None
+    _save(ticket, now)
+    if reopened:
+        _record(ticket, "Ticket Reopened", now)
+    return ticket
+
+
+@transaction.atomic
+def assign_ticket(ticket: Ticket, assignee: User | None, *, now: datetime) -> Ticket:
+    """Give the ticket to somebody, or to nobody."""
+    ticket.assignee = assignee
+    _save(ticket, now)
+    return ticket
+
+
+@transaction.atomic
+def set_priority(ticket: Ticket, priority: str, *, now: datetime) -> Ticket:
+    """
+    Raises:
+        InvalidTicket: an unknown priority.
+    """
+    if priority not in Ticket.Priority.values:
+        raise InvalidTicket("priority", f"must be one of {', '.join(Ticket.Priority.values)}")
+    ticket.priority = priority
+    _save(ticket, now)
+    return ticket
+
+
+def _add(
+    ticket: Ticket, author: str, body: str, staff: User | None, channel: str, at: datetime, now: datetime
+) -> TicketMessage:
+    message = TicketMessage(
+        ticket=ticket, author=author, body=body.strip(), staff=staff, channel=channel, created_at=at
+    )
+    message.facts_deferred = True
+    message.save()
+    log.record_many(message.facts(), now=now)
+    return message
+
+
+def _save(ticket: Ticket, now: datetime) -> None:
+    ticket.facts_deferred = True
+    ticket.save()
+    log.record_many(ticket.facts(), now=now)
+
+
+def _record(ticket: Ticket, name: str, now: datetime) -> None:
+    log.record(
+        EventDraft(
+            name=name,
+            customer_id=ticket.customer_id,
+            occurred_at=now,
+            dedupe_key=f"ticket:{ticket.public_id}:{name}:{now.isoformat()}",
+            properties={"ticket": ticket.number, "kind": ticket.kind},
+            object_type="ticket",
+            object_id=ticket.pk,
+        ),
+        now=now,
+    )
+
+
+def _first_words(body: str) -> str:
+    line = " ".join(body.split())
+    return line if len(line) <= 80 else f"{line[:79].rstrip()}…"

@@ -1,0 +1,78 @@
+"""What staff write down and do: notes, calls, tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from crm.events import log
+from crm.models import Customer, Note, Task, User
+
+
+class InvalidWork(ValueError):
+    """A value that a note or task cannot hold; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@transaction.atomic
+def add_note(*, customer: Customer, body: str, author: User | None, now: datetime, kind: str = Note.Kind.NOTE) -> Note:
+    """
+    Write something down about a customer; a call is a note of kind "call".
+
+    Raises:
+        InvalidWork: no text.
+    """
+    if not body.strip():
+        raise InvalidWork("body", "is empty")
+    note = Note(customer=customer, kind=kind, body=body.strip(), author=author, created_at=now)
+    note.facts_deferred = True
+    note.save()
+    log.record_many(note.facts(), now=now)
+    return note
+
+
+@transaction.atomic
+def add_task(
+    *,
+    title: str,
+    now: datetime,
+    customer: Customer | None = None,
+    assignee: User | None = None,
+    due_at: datetime | None = None,
+    detail: str = "",
+    cause: str = "",
+) -> Task:
+    """
+    Promise to do something.
+
+    Raises:
+        InvalidWork: no title.
+    """
+    if not title.strip():
+        raise InvalidWork("title", "is empty")
+    return Task.objects.create(
+        title=title.strip()[:200], customer=customer, assignee=assignee, due_at=due_at, detail=detail, cause=cause,
+        created_at=now,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def complete_task(task: Task, *, now: datetime, outcome: str = "") -> Task:
+    """Done. Saying it twice keeps the first time."""
+    if task.done_at is None:
+        task.done_at, task.outcome = now, outcome[:64]
+        task.save(update_fields=["done_at", "outcome"])
+    return task
+
+
+@transaction.atomic
+def reopen_task(task: Task) -> Task:
+    """Not done after all."""
+    task.done_at, task.outcome = None, ""
+    task.save(update_fields=["done_at", "outcome"])
+    return task
