@@ -6,31 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 # ISO 4217 table A.1: the currencies whose minor unit is not a hundredth.
-_EXPONENTS = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}
+_NO_PLACES = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
+_THREE_PLACES = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_EXPONENTS = {**dict.fromkeys((*_NO_PLACES, "XAF", "XOF", "XPF"), 0), **dict.fromkeys(_THREE_PLACES, 3)}
 _LARGEST = 10**15  # minor units; well inside a 64-bit column even when summed
 
 

@@ -169,7 +169,7 @@ class Identity(models.Model):
     """
     One id by which outside systems know a customer.
 
-    `source` is the storefront's slug for outside and anonymous ids, and "" for addresses: those are the same everywhere.
+    `source` is the storefront's slug for outside and anonymous ids, and "" for addresses: these are the same for all.
     """
 
     class Kind(models.TextChoices):
