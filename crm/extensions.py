@@ -176,6 +176,21 @@ class Description:
     tone: str = ""  # "", "good", "warn" or "bad"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerField:
+    """
+    A field that an app adds to the customer's JSON in the API.
+
+    `values(customers, now)` looks it up for a whole page: customer's primary key → value; `default` for the others.
+    `schema` describes it in OpenAPI's words.
+    """
+
+    name: str
+    values: Callable[[Sequence[Customer], datetime], Mapping[int, Any]]
+    default: Any
+    schema: Mapping[str, Any]
+
+
 Describer = Callable[[Mapping[str, Any]], Description]
 RecordUrls = Callable[[Sequence[int]], Mapping[int, str]]
 UpcomingSource = Callable[["Customer", datetime], Iterable[UpcomingItem]]
@@ -185,6 +200,7 @@ _panels: dict[str, Panel] = {}
 _tabs: dict[str, ComposerTab] = {}
 _sections: dict[str, WorkSection] = {}
 _settings_pages: dict[str, SettingsPage] = {}
+_customer_fields: dict[str, CustomerField] = {}
 _nav: dict[str, NavItem] = {}
 _cards: dict[str, DashboardCard] = {}
 _filters: dict[str, ListFilter] = {}
@@ -253,6 +269,14 @@ def add_list_filter(list_filter: ListFilter) -> None:
 
 def add_list_column(column: ListColumn) -> None:
     _columns[column.key] = column
+
+
+def add_customer_field(field: CustomerField) -> None:
+    _customer_fields[field.name] = field
+
+
+def customer_fields() -> list[CustomerField]:
+    return sorted(_customer_fields.values(), key=lambda field: field.name)
 
 
 def upcoming_items(customer: Customer, now: datetime) -> list[UpcomingItem]:
