@@ -24,7 +24,8 @@ def normalise_phone(text: str, region: str) -> str:
         if unicodedata.category(char) != "Cf"
     ).strip()
     # "+66 (0)81…" is written everywhere and dialled nowhere: the bracketed trunk zero goes.
-    plain = plain.replace("(0)", "") if plain.startswith(("+", "00")) else plain
+    if plain.startswith(("+", "00")):
+        plain = "+" + plain.replace("(0)", "").lstrip("+0")
     if len(plain) > 40:
         raise InvalidPhone("too long for a phone number")
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import reduce
+from operator import and_, or_
 
 from django.db.models import Q, QuerySet
 
@@ -12,6 +14,8 @@ from crm.rules import conditions
 from crm.rules.conditions import Context
 from crm.rules.schema import Group, Leaf, Not, Rule
 
+# Django drops an empty Q from either side of | and &, so "always" and "never" are said out loud.
+EVERYBODY = Q(pk__isnull=False)
 NOBODY = Q(pk__in=[])
 
 
@@ -38,12 +42,7 @@ def _compile(rule: Rule, context: Context) -> Q:
         return condition.compile(rule.value, context)
     if isinstance(rule, Not):
         return ~_compile(rule.node, context)
+    parts = [_compile(node, context) for node in rule.nodes]
     if rule.kind == "any":
-        found = NOBODY if not rule.nodes else Q()
-        for node in rule.nodes:
-            found |= _compile(node, context)
-        return found
-    found = Q()
-    for node in rule.nodes:
-        found &= _compile(node, context)
-    return found
+        return reduce(or_, parts, NOBODY)
+    return reduce(and_, parts, EVERYBODY)

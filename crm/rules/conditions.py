@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
 from pydantic import Field, TypeAdapter, model_validator
 
 from crm.lib.money import exponent
@@ -214,11 +213,7 @@ def _purchases(test: PurchasesTest, context: Context) -> Q:
     for compare, aggregate in ((test.total, Sum), (test.average, Avg)):
         if compare:
             minor = Compare(**{name: bound.scaleb(places) for name, bound in compare.bounds()})
-            sums = (
-                orders.filter(currency=test.currency)
-                .values("customer_id")
-                .annotate(n=Coalesce(aggregate("total_minor"), 0))
-            )
+            sums = orders.filter(currency=test.currency).values("customer_id").annotate(n=aggregate("total_minor"))
             found &= Q(pk__in=sums.filter(compared("n", minor)).values("customer_id"))
     if test.last_before:
         recent = orders.filter(placed_at__gt=context.now - within_delta(test.last_before))
