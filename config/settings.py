@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import django_stubs_ext
 import environ
@@ -34,6 +35,14 @@ def _secret(name: str, development: str) -> str:
     )
 
 
+def _number(name: str, default: int, *, least: int = 1) -> int:
+    """Return the whole number `name`."""
+    text = env.str(name, str(default))
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise ImproperlyConfigured(f'{name} is "{text}"; it must be a whole number, {least} or more.')
+    return int(text)
+
+
 SECRET_KEY = _secret("SECRET_KEY", "development-only-key-never-used-in-production")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Encrypts provider credentials at rest; kept outside the database. Any text of 32 characters or more.
@@ -49,6 +58,12 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 SHOP_NAME = env.str("SHOP_NAME", "My shop")
 SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Asia/Bangkok")
+try:
+    ZoneInfo(SHOP_TIME_ZONE)
+except (ZoneInfoNotFoundError, ValueError) as _problem:
+    raise ImproperlyConfigured(
+        f'SHOP_TIME_ZONE is "{SHOP_TIME_ZONE}"; it must be an IANA name such as Asia/Bangkok.'
+    ) from _problem
 SHOP_COUNTRY = env.str("SHOP_COUNTRY", "TH")
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", "THB")
 SHOP_LANGUAGE = env.str("SHOP_LANGUAGE", "en")
@@ -126,6 +141,8 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 
 DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'waymark.sqlite3'}")}
 _db = DATABASES["default"]
+if not _db["ENGINE"].endswith((".sqlite3", ".postgresql")):
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://.")
 if _db["ENGINE"].endswith("sqlite3"):
     # WAL lets readers go on while one writes; IMMEDIATE takes the write lock at BEGIN, so a claim is exclusive.
     _db["OPTIONS"] = {
@@ -135,7 +152,7 @@ if _db["ENGINE"].endswith("sqlite3"):
     }
     Path(_db["NAME"]).parent.mkdir(parents=True, exist_ok=True)
 else:
-    _db["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", 60)
+    _db["CONN_MAX_AGE"] = _number("DATABASE_CONN_MAX_AGE", 60, least=0)
     _db["CONN_HEALTH_CHECKS"] = True
     _db.setdefault("OPTIONS", {}).update({"application_name": "waymark", "connect_timeout": 5})
 _db.setdefault("ATOMIC_REQUESTS", False)
@@ -149,11 +166,16 @@ CACHES = {
     )
 }
 
-# django-q rings the bell; the rows in the database are what is owed (docs/decisions/002).
-TASK_BROKER = env.str("TASK_BROKER", "orm")  # orm, or redis
+# django-q rings the bell; the rows in the database are what is owed (docs/decisions/002 and 007).
+TASK_BROKER = env.str("TASK_BROKER", "orm")
+if TASK_BROKER not in ("orm", "redis"):
+    raise ImproperlyConfigured(f'TASK_BROKER is "{TASK_BROKER}"; it can be orm or redis.')
+if TASK_BROKER == "redis" and not REDIS_URL:
+    raise ImproperlyConfigured("TASK_BROKER is redis, but REDIS_URL is not set.")
+TICK_SECONDS = _number("TICK_SECONDS", 15)
 Q_CLUSTER: dict[str, Any] = {
     "name": "waymark",
-    "workers": env.int("TASK_WORKERS", 2),
+    "workers": _number("TASK_WORKERS", 2),
     "bulk": 1,
     "queue_limit": 4,
     "timeout": 60,
@@ -167,7 +189,11 @@ Q_CLUSTER: dict[str, Any] = {
     "poll": 0.5,
     "ALT_CLUSTERS": {},
     "label": "Task queue",
-    **({"redis": REDIS_URL} if TASK_BROKER == "redis" else {"orm": "default"}),
+    **(
+        {"broker_class": "config.broker.RedisBroker", "redis": REDIS_URL}
+        if TASK_BROKER == "redis"
+        else {"broker_class": "config.broker.OrmBroker", "orm": "default"}
+    ),
 }
 
 # --- Sign-in ----------------------------------------------------------------------------------
@@ -201,6 +227,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "config.pages.forged"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -261,7 +288,7 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": None,
 }
-API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", 6000)
+API_RATE_PER_MINUTE = _number("API_RATE_PER_MINUTE", 6000)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Waymark API",
     "VERSION": "1",
@@ -301,7 +328,7 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
     "loggers": {
-        "django_q": {"level": env.str("LOG_LEVEL", "WARNING"), "handlers": ["console"], "propagate": False},
+        "django-q": {"level": env.str("LOG_LEVEL", "WARNING"), "handlers": ["console"], "propagate": False},
         "waymark": {"level": env.str("LOG_LEVEL", "INFO")},
     },
 }

@@ -22,6 +22,5 @@ STORAGES = {
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 WHITENOISE_AUTOREFRESH = True
-Q_CLUSTER = {**Q_CLUSTER, "orm": "default", "sync": False}
-Q_CLUSTER.pop("redis", None)
+Q_CLUSTER = {**Q_CLUSTER, "broker_class": "config.broker.OrmBroker", "orm": "default"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

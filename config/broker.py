@@ -1,0 +1,79 @@
+"""
+django-q's brokers, with the tick built in. See docs/decisions/007.
+
+The tick is made where tasks are fetched, not stored in the queue: it needs no queue to be up, cannot pile up, and each
+cluster gets its own, so the heartbeat in it proves this cluster and no other.
+"""
+
+import os
+import time
+import uuid
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.utils import timezone
+from django_q.brokers import Broker
+from django_q.brokers.orm import ORM
+from django_q.brokers.redis_broker import Redis
+from django_q.conf import Conf
+from django_q.signing import SignedPackage
+
+from config.schedules import HEARTBEAT, TICK
+
+WORKER_VARIABLE = "WAYMARK_WORKER"
+LOOK_AHEAD = 50  # waiting tasks that are looked at before a bell is rung; there are only as many kinds as bells
+
+Fetched = list[tuple[Any, str]]
+
+
+class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
+    """Hands out the tick when it is time, and what the queue holds otherwise."""
+
+    # None while a tick is being pushed: the pause is counted from the end of that, and the queue has its turn first.
+    _next_tick: float | None = 0.0
+
+    def dequeue(self) -> Fetched | None:
+        if self._next_tick is None:
+            self._next_tick = time.monotonic() + settings.TICK_SECONDS
+        elif time.monotonic() >= self._next_tick:
+            self._next_tick = None
+            worker = os.environ.get(WORKER_VARIABLE, "qcluster")
+            return [(None, package(HEARTBEAT, worker)), *((None, package(func)) for func in TICK)]
+        fetched: Fetched | None = super().dequeue()
+        return fetched
+
+    def waiting(self) -> list[str]:
+        """The packages that no worker has taken yet, oldest first."""
+        raise NotImplementedError
+
+
+class OrmBroker(TickingBroker, ORM):  # type: ignore[misc]
+    def waiting(self) -> list[str]:
+        queued = self.get_connection().filter(key=self.list_key, lock__lte=timezone.now()).order_by("pk")
+        return list(queued.values_list("payload", flat=True)[:LOOK_AHEAD])
+
+
+class RedisBroker(TickingBroker, Redis):  # type: ignore[misc]
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> redis.Redis:
+        # A Redis that hangs must not hold up the request that rings a bell; the answer to BLPOP may take a second.
+        return redis.Redis.from_url(Conf.REDIS, socket_connect_timeout=1, socket_timeout=5)
+
+    def waiting(self) -> list[str]:
+        return [payload.decode() for payload in self.connection.lrange(self.list_key, 0, LOOK_AHEAD - 1)]
+
+
+def package(func: str, *args: str) -> str:
+    """A signed task as django-q's workers expect it."""
+    task = {
+        "id": uuid.uuid4().hex,
+        "name": func,
+        "func": func,
+        "args": args,
+        "kwargs": {},
+        "started": timezone.now(),
+        "ack_failure": True,
+    }
+    signed: str = SignedPackage.dumps(task)
+    return signed

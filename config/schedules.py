@@ -1,0 +1,33 @@
+"""Everything that happens by itself: the tick, the bells and the nightly jobs. Each is a function of a `tasks.py`."""
+
+from datetime import time
+from typing import NamedTuple
+
+
+class Nightly(NamedTuple):
+    """A job at a time of the shop's day."""
+
+    name: str
+    func: str
+    at: time
+
+
+# Handed out every TICK_SECONDS by the worker's own broker (config/broker.py). The heartbeat goes first: it proves that
+# queue, pool and database work, whatever the work behind it does.
+HEARTBEAT = "crm.tasks.beat"
+TICK = (
+    "crm.tasks.retry_reactions",
+    "crm.tasks.flag_late",
+    "journeys.tasks.run_due",
+    "messaging.tasks.send_due",
+    "messaging.tasks.reconcile",
+)
+
+# What answers a bell rung on commit (crm/lib/bell.py).
+BELLS = {
+    "run_due": "journeys.tasks.run_due",
+    "send_due": "messaging.tasks.send_due",
+}
+
+# django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
+NIGHTLY = (Nightly("prune", "crm.tasks.prune", time(3, 10)),)

@@ -1,0 +1,34 @@
+"""What all tests share."""
+
+import os
+import shutil
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def why_skipped(marker: str) -> str:
+    """Why tests with `marker` cannot run here; "" when they can."""
+    if marker == "postgres" and connection.vendor != "postgresql":
+        return "needs PostgreSQL: tools/services.py starts one"
+    if marker == "redis" and not os.environ.get("REDIS_URL"):
+        return "needs Redis: tools/services.py starts one"
+    if marker == "browser" and not (os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS))):
+        return "needs Chromium: install it, or set CHROMIUM to its path"
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in ("postgres", "redis", "browser"):
+            if item.get_closest_marker(marker) and (reason := why_skipped(marker)):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Rate limits and other memories of one test are nothing to the next."""
+    cache.clear()

@@ -1,0 +1,128 @@
+"""Waymark as its own processes, on a database of its own: what the fault tests break."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.db.utils import ConnectionHandler
+
+WITHIN = 30  # seconds that any one thing may take on a busy machine
+
+
+class Deployment:
+    """Runs commands of manage.py against one database, and looks into that database from outside."""
+
+    def __init__(self, database_url: str, database: dict[str, Any]) -> None:
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": database_url,
+            "TASK_BROKER": "orm",
+            "REDIS_URL": "",
+            "HTTPS": "false",
+            "TICK_SECONDS": "1",
+        }
+        self._connections = ConnectionHandler({"default": database})
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command to its end and return what it printed; a failure is a failure of the test."""
+        done = subprocess.run(self.command(*arguments), env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A command in the background; it and all it started are gone afterwards."""
+        process = subprocess.Popen(self.command(*arguments), env={**self.environment, **environment})
+        family: set[int] = set()
+        try:
+            yield process
+            family = descendants(process.pid)
+        finally:
+            process.kill()
+            process.wait()
+            for pid in family:
+                kill(pid)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._connections["default"].cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def close(self) -> None:
+        self._connections.close_all()
+
+
+@contextlib.contextmanager
+def deployed(folder: Path) -> Iterator[Deployment]:
+    """A migrated deployment on the kind of database that this run of the tests uses."""
+    with database(folder) as (url, options):
+        deployment = Deployment(url, options)
+        deployment.manage("migrate", "--verbosity=0")
+        try:
+            yield deployment
+        finally:
+            deployment.close()
+
+
+@contextlib.contextmanager
+def database(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    if connection.vendor == "sqlite":
+        file = folder / "waymark.sqlite3"
+        yield f"sqlite:///{file}", {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
+        return
+    server = connection.settings_dict
+    name = f"waymark_faults_{uuid.uuid4().hex[:12]}"
+    address = f"{server['USER']}@{server['HOST']}:{server['PORT']}"
+    with psycopg.connect(f"postgresql://{address}/postgres", autocommit=True) as maintenance:
+        maintenance.execute(f"CREATE DATABASE {name}")
+        try:
+            yield f"postgres://{address}/{name}", {**server, "NAME": name}
+        finally:
+            maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def until(condition: Callable[[], Any], *, within: float = WITHIN) -> Any:
+    """Wait for another process to make `condition()` true, and return its value."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+    return value
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started and that still live, oldest first."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sorted(int(child) for child in listed)
+    return []
+
+
+def descendants(pid: int) -> set[int]:
+    return {found for child in children(pid) for found in {child, *descendants(child)}}
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
