@@ -1,0 +1,56 @@
+"""The pages for when something is amiss. They ask nothing of the database, which may be what is amiss."""
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from config.logs import request_id
+
+PROGRAM_PATHS = ("/api/", "/v1/")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 400, _("This request cannot be understood"), _("Go back and try again."))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
+    return _answer(
+        request,
+        403,
+        _("Your role does not allow this"),
+        _("Ask an administrator, who can give you another one."),
+    )
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without a valid token: usually one left open in a tab through a sign-out."""
+    return _answer(request, 403, _("This form has expired"), _("Go back, reload the page and send it again."))
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 404, _("There is nothing here"), _("The address may be mistyped, or the record gone."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(
+        request,
+        500,
+        _("Something went wrong on our side"),
+        _("It has been logged. If it happens again, tell an administrator this number."),
+        number=request_id.get(),
+    )
+
+
+def _answer(
+    request: HttpRequest, status: int, title: str | Promise, advice: str | Promise, *, number: str = ""
+) -> HttpResponse:
+    if request.path.startswith(PROGRAM_PATHS):
+        problem = {"type": "about:blank", "title": str(title), "status": status, "detail": str(advice)}
+        if number:
+            problem["request_id"] = number
+        return HttpResponse(orjson.dumps(problem), content_type="application/problem+json", status=status)
+    context = {"status": status, "title": title, "advice": advice, "number": number}
+    # Without the request, so that no context processor runs.
+    return HttpResponse(render_to_string("error.html", context), status=status)
