@@ -141,7 +141,7 @@ def run_postgres(binary: Binary, *, fsync: bool) -> Iterator[Server]:
         }  # fmt: skip
         command = [programs / "postgres", "-D", home / "data", *(f"-c{key}={value}" for key, value in options.items())]
         with running(command, root / "log", stop=signal.SIGINT, cwd=home, env=environment, **identity) as server:
-            answers = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+            answers: list[Any] = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
             until(lambda: subprocess.run(answers, env=environment).returncode == 0, server, root / "log")
             yield Server(f"postgres://waymark@127.0.0.1:{port}/postgres", binary.origin)
 
@@ -285,7 +285,7 @@ def main(arguments: list[str]) -> int:
             stack,
         )
         redis = first_that_runs("Redis", os.environ.get("TEST_REDIS_URL"), redis_binaries(), run_redis, stack)
-        environment = {}
+        environment: dict[str, str] = {}
         if postgres:
             say(f"PostgreSQL at {postgres.url} ({postgres.origin})")
             environment |= {"DATABASE_URL": postgres.url, "TEST_DATABASE": "postgres"}
