@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -84,9 +85,12 @@ class _Batch:
     known: dict[Key, int]
     visitors: set[int]
     external_sources: dict[int, set[tuple[str, str]]]
+    stored: frozenset[Key]  # those of `known` that the database has
     fresh: dict[int, Customer] = field(default_factory=dict)  # temporary negative ids until inserted
     merges: list[tuple[int, int]] = field(default_factory=list)  # (survivor, loser)
     promoted: set[int] = field(default_factory=set)
+    instead: dict[int, int] = field(default_factory=dict)  # visitors who turned out to be somebody: who
+    temporary: Iterator[int] = field(default_factory=lambda: count(-1, -1))
 
 
 class _LostRace(Exception):
@@ -205,14 +209,14 @@ def _resolve(
         for identities, own, at, name in zip(people, keys, known_at, names, strict=True)
     ]
     created = _insert_people(batch, now)
-    final = [created[pk].pk if pk in created else pk for pk in chosen]
-    wanted = {key: pk for own, pk in zip(keys, final, strict=True) for key in own if key not in batch.known}
-    wanted |= {key: created[pk].pk for key, pk in batch.known.items() if pk in created}
-    _add_identities(wanted, now, must_win=frozenset(person.pk for person in created.values()))
-    _complete_addresses(people, final, set(final) - {person.pk for person in created.values()}, batch)
+    rows = {temporary: person.pk for temporary, person in created.items()}
+    final = [rows.get(pk, pk) for pk in (batch.instead.get(pk, pk) for pk in chosen)]
+    wanted = {key: rows.get(pk, pk) for key, pk in batch.known.items() if key not in batch.stored}
+    _add_identities(wanted, now, must_win=frozenset(rows.values()))
+    _complete_addresses(people, final, set(final) - set(rows.values()), batch)
     for survivor, loser in batch.merges:
         merges.merge_customers(
-            survivor=Customer.objects.get(pk=created[survivor].pk if survivor in created else survivor),
+            survivor=Customer.objects.get(pk=rows.get(survivor, survivor)),
             loser=Customer.objects.get(pk=loser), reason="the visitor turned out to be them", actor=None, now=now,
         )  # fmt: skip
     facts = [fact for person in created.values() for fact in person.facts()]
@@ -239,7 +243,7 @@ def _look_up(keys: Sequence[list[Key]]) -> _Batch:
         held = Identity.objects.filter(customer_id__in=set(known.values()), kind=Kind.EXTERNAL)
         for customer_id, source, value in held.values_list("customer_id", "source", "value"):
             external.setdefault(customer_id, set()).add((source, value))
-    return _Batch(known, visitors, external)
+    return _Batch(known, visitors, external, frozenset(known))
 
 
 def _choose(batch: _Batch, identities: Identities, keys: list[Key], at: datetime, name: str, source: str) -> int:
@@ -250,8 +254,7 @@ def _choose(batch: _Batch, identities: Identities, keys: list[Key], at: datetime
     if people:
         chosen = people[0]
         if not identities.is_anonymous:
-            batch.merges += [(chosen, visitor) for visitor in dict.fromkeys(visitors)]
-            batch.visitors -= set(visitors)
+            _recognise(batch, visitors, chosen)
     elif visitors:
         chosen = visitors[0]
         if not identities.is_anonymous:
@@ -259,23 +262,31 @@ def _choose(batch: _Batch, identities: Identities, keys: list[Key], at: datetime
             batch.promoted.add(chosen)
             if chosen < 0:
                 batch.fresh[chosen].is_visitor = False
+            _recognise(batch, visitors[1:], chosen)
     else:
-        chosen = -len(batch.fresh) - 1
+        chosen = next(batch.temporary)
         batch.fresh[chosen] = Customer(
             name=name, source=source, created_at=at, last_seen_at=None, is_visitor=identities.is_anonymous
         )
         if identities.is_anonymous:
             batch.visitors.add(chosen)
-    for visitor in visitors:
-        if people:
-            batch.known.update({key: chosen for key, pk in batch.known.items() if pk == visitor})
-    free = [key for key in keys if key not in batch.known]
-    batch.known.update(dict.fromkeys(free, chosen) if chosen < 0 else {})
-    if chosen > 0:
-        batch.external_sources.setdefault(chosen, set()).update(identities.external)
-    else:
+    batch.known.update({key: chosen for key in keys if key not in batch.known})
+    batch.external_sources.setdefault(chosen, set()).update(identities.external)
+    if chosen < 0:
         _fill_addresses(batch.fresh[chosen], identities)
     return chosen
+
+
+def _recognise(batch: _Batch, visitors: Iterable[int], person: int) -> None:
+    """The nameless `visitors` are `person`: a stored one is merged, one of this batch was never anybody else."""
+    for visitor in dict.fromkeys(visitors):
+        if visitor == person:
+            continue
+        batch.visitors.discard(visitor)
+        batch.instead[visitor] = person
+        batch.known.update({key: person for key, pk in batch.known.items() if pk == visitor})
+        if batch.fresh.pop(visitor, None) is None:
+            batch.merges.append((person, visitor))
 
 
 def _is_someone_else(batch: _Batch, pk: int, identities: Identities) -> bool:
