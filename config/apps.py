@@ -13,7 +13,6 @@ class WiringConfig(AppConfig):
     label = "wiring"
 
     def ready(self) -> None:
-        # Every app's receivers.py and contributions.py is imported here, nowhere else.
-        autodiscover_modules("receivers", "contributions")
-        import_module("config.checks")
+        # Every app's receivers.py, contributions.py and checks.py is imported here, nowhere else.
+        autodiscover_modules("receivers", "contributions", "checks")
         bell.connect(import_module("config.bells").enqueue)
