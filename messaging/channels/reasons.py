@@ -33,6 +33,7 @@ class Reason(StrEnum):
     TEMPORARY = "temporary"
     RATE_LIMITED = "rate_limited"
     NOT_CONNECTED = "not_connected"
+    ACCOUNT_REFUSED = "account_refused"
     NO_ANSWER = "no_answer"
     # What the sender itself decides.
     TOO_MANY_ATTEMPTS = "too_many_attempts"
@@ -65,6 +66,7 @@ _LABELS: dict[Reason, str | Promise] = {
     Reason.TEMPORARY: _("The provider asked us to try again later"),
     Reason.RATE_LIMITED: _("The provider asked us to slow down"),
     Reason.NOT_CONNECTED: _("The provider could not be reached"),
+    Reason.ACCOUNT_REFUSED: _("The provider refuses our credentials"),
     Reason.NO_ANSWER: _("The provider's answer was lost"),
     Reason.TOO_MANY_ATTEMPTS: _("Given up after too many attempts"),
     Reason.POISON: _("Sending it stopped the worker again and again"),

@@ -1,0 +1,180 @@
+"""What a provider is, and the few ways in which handing over a message can end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from messaging.channels.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """
+    A rendered message, ready to leave.
+
+    Attributes:
+        key: ours, the same on every try of one message; providers that can dedupe by it.
+        at: now, by the sender's clock (a replayed history has its own).
+        sender: the name, number or address it comes from; "" leaves it to the provider.
+        html: the HTML part of an email; `body` is always the text.
+        unsubscribe_url: for the one-click header of marketing email (RFC 8058); "" for none.
+    """
+
+    key: str
+    to: str
+    body: str
+    at: datetime
+    channel: str = ""
+    sender: str = ""
+    subject: str = ""
+    html: str = ""
+    unsubscribe_url: str = ""
+
+
+class News(StrEnum):
+    """What a receipt reports."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    BLOCKED = "blocked"  # the number takes no adverts
+    UNKNOWN_ADDRESS = "unknown_address"  # no such number or mailbox
+    COMPLAINED = "complained"  # marked as spam
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptIn:
+    """
+    A provider's word on what became of a message.
+
+    Attributes:
+        event_id: tells receipts of one provider apart; the same one again is the same receipt.
+        key, reference: our key, or the provider's id for the message; one of them is known.
+        raw: what came over the wire, kept as it is.
+    """
+
+    provider: str
+    event_id: str
+    news: News
+    at: datetime
+    key: str = ""
+    reference: str = ""
+    detail: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has it. Some say in the same breath what became of it: `receipts`."""
+
+    reference: str
+    receipts: tuple[ReceiptIn, ...] = ()
+
+
+class Failure(Exception):
+    """It did not go well; which kind says what to do next."""
+
+    reason = Reason.TEMPORARY
+
+    def __init__(self, detail: str = "", *, retry_after: timedelta | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class TemporaryFailure(Failure):
+    """Refused for now and certainly not accepted: try again, after `retry_after` when it named a time."""
+
+
+class RateLimited(Failure):
+    """Too fast: nothing to this account for `retry_after`. Costs no attempt."""
+
+    reason = Reason.RATE_LIMITED
+
+
+class NeverSent(Failure):
+    """It never reached the wire (no connection, no name): safe to repeat, costs no attempt."""
+
+    reason = Reason.NOT_CONNECTED
+
+
+class AccountRefused(NeverSent):
+    """The provider refuses our credentials: every message would fail, so the account waits for a person."""
+
+    reason = Reason.ACCOUNT_REFUSED
+
+
+class Uncertain(Failure):
+    """The answer was lost or makes no sense: it may have been accepted. Never repeated blindly."""
+
+    reason = Reason.NO_ANSWER
+
+
+class PermanentFailure(Failure):
+    """
+    Never try this message again.
+
+    Attributes:
+        reason: REFUSED (the content), UNKNOWN_ADDRESS or BLOCKED; the latter two suppress the address.
+    """
+
+    def __init__(self, detail: str = "", *, reason: Reason = Reason.REFUSED) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+Outcome = Accepted | Failure
+
+
+class Repeat(StrEnum):
+    """What can be done about a message whose answer was lost."""
+
+    KEY = "key"  # the provider dedupes by our key: send it again
+    LOOKUP = "lookup"  # the provider can be asked whether it has it
+    NEVER = "never"  # neither: it stays unknown, and a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """
+    How a provider wants to be used.
+
+    Attributes:
+        key_life: for how long it remembers our keys (Repeat.KEY).
+        batch: how many messages to claim at once; a batch must be through well within its lease of a minute.
+        in_flight: how many of them to mark as on the wire at once: what a crash can leave unknown.
+        timeout: the longest one call may take.
+    """
+
+    repeat: Repeat = Repeat.NEVER
+    key_life: timedelta = timedelta(hours=24)
+    batch: int = 500
+    in_flight: int = 100
+    timeout: timedelta = timedelta(seconds=10)
+
+
+class Provider(Protocol):
+    """
+    A way to the outside. Made from the channel's settings by the registry, and kept for the worker's life.
+
+    Contract, checked for all by tests/messaging/providers/contract.py.
+    """
+
+    traits: Traits
+
+    def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
+        """
+        Hand over the parcels and yield the outcome of each as it is known, in any order.
+
+        Parcels are taken from the iterator only as there is room for their calls: taking one is what marks it as on
+        the wire. Called outside of any transaction. Raises nothing: what goes wrong is an outcome.
+        """
+        ...
+
+    def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """The provider's references of those `keys` it has (Repeat.LOOKUP only; others return nothing)."""
+        ...

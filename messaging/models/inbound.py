@@ -1,0 +1,66 @@
+"""What people write to us."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Channel, Customer, Ticket
+
+
+class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
+    def to_review(self) -> InboundMessageQuerySet:
+        """Texts that may mean "stop": a person decides."""
+        return self.filter(reading=InboundMessage.Reading.UNCLEAR, reviewed_at=None)
+
+
+class InboundMessage(models.Model):
+    """One message from outside, as it came, and what we made of it."""
+
+    class Reading(models.TextChoices):
+        MESSAGE = "message", _("message")
+        STOP = "stop", _("stop")
+        START = "start", _("start")
+        HELP = "help", _("help")
+        UNCLEAR = "unclear", _("perhaps stop")
+
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    provider = models.CharField(_("provider"), max_length=32)
+    provider_id = models.CharField(_("provider's id"), max_length=200)
+    from_address = models.CharField(_("from"), max_length=254)
+    body = models.TextField(_("text"))
+    reading = models.CharField(_("read as"), max_length=8, choices=Reading)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, null=True, blank=True, related_name="inbound_messages", verbose_name=_("customer")
+    )
+    ticket = models.ForeignKey(
+        Ticket, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("ticket")
+    )
+    received_at = models.DateTimeField(_("received"))
+    reviewed_at = models.DateTimeField(_("reviewed"), null=True, blank=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reviewed by"),
+    )
+
+    objects = InboundMessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("inbound message"), _("inbound messages")
+        constraints = [models.UniqueConstraint(fields=["provider", "provider_id"], name="inbound_once")]
+        indexes = [
+            # The review queue.
+            models.Index(
+                fields=["received_at"],
+                name="inbound_to_review",
+                condition=models.Q(reading="unclear", reviewed_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.from_address}: {self.body[:40]}"
