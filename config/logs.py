@@ -1,12 +1,11 @@
 """Log lines as JSON, each with the id of the request or task it belongs to."""
 
 import logging
-from contextvars import ContextVar
 from datetime import UTC, datetime
 
 import orjson
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
+from crm.lib.tracing import request_id
 
 
 class RequestIdFilter(logging.Filter):

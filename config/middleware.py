@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
-from config.logs import request_id
+from crm.lib.tracing import request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
