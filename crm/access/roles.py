@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Shop, User
+from crm.models import User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -95,8 +95,3 @@ def role_of(user: User) -> Role:
 def permissions_of(user: User | AnonymousUser) -> frozenset[str]:
     """Every permission `user` holds: what templates ask, as `"customers.edit" in may`."""
     return frozenset(name for name in _ROLES_WITH if may(user, name))
-
-
-def sees_only_own(user: User) -> bool:
-    """Whether the shop shows `user` only the customers they own and those that nobody owns."""
-    return role_of(user) == SALES and Shop.current().sales_see == Shop.SalesSee.OWN

@@ -53,10 +53,8 @@ class Tag(models.Model):
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def visible_to(self, user: User) -> CustomerQuerySet:
         """The customers `user` may know of, by role and the shop's setting. Merged-away rows are nobody's."""
-        from crm.access.roles import sees_only_own  # noqa: PLC0415 - access reads models
-
         found = self.filter(merged_into=None)
-        if sees_only_own(user):
+        if user.sees_only_own:
             found = found.filter(models.Q(owner=user) | models.Q(owner=None))
         return found
 

@@ -4,6 +4,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.models.shop import Shop
+
 
 class User(AbstractUser):
     """A member of the shop's staff. What the role may do stands in crm.access.roles."""
@@ -28,3 +30,9 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    @property
+    def sees_only_own(self) -> bool:
+        """Whether the shop shows them only the customers they own and those that nobody owns."""
+        is_sales = self.role == self.Role.SALES and not self.is_superuser
+        return is_sales and Shop.current().sales_see == Shop.SalesSee.OWN

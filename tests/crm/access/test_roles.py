@@ -82,9 +82,9 @@ def test_a_persons_permissions_are_those_of_their_column():
 @pytest.mark.parametrize("role", User.Role)
 def test_only_sales_see_less_and_only_when_the_shop_says_so(role):
     shop = Shop.current()
-    assert not roles.sees_only_own(User(role=role))
+    assert not User(role=role).sees_only_own
 
     shop.sales_see = Shop.SalesSee.OWN
     shop.save()
 
-    assert roles.sees_only_own(User(role=role)) == (role == User.Role.SALES)
+    assert User(role=role).sees_only_own == (role == User.Role.SALES)
