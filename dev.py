@@ -52,7 +52,10 @@ def run(*command: object, **options: Any) -> None:
 
 
 def works(*command: object) -> bool:
-    return subprocess.run([str(part) for part in command], capture_output=True).returncode == 0
+    """Whether the command exists and succeeds."""
+    with contextlib.suppress(OSError):
+        return subprocess.run([str(part) for part in command], capture_output=True).returncode == 0
+    return False
 
 
 def manage(*arguments: str, **options: Any) -> None:
