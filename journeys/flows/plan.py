@@ -1,0 +1,119 @@
+"""
+A definition made ready to run: where each step leads, and what the flow listens to. Pure.
+
+The tree becomes a table by step id, so that a run is found again by the id it stands on, in any version that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crm.rules import properties
+from crm.rules.schema import Where
+from journeys.facts import Fact
+from journeys.flows.definition import Definition, EventExit, EventTrigger, RuleExit, StageRef, StageTrigger
+from journeys.flows.steps import AnyStep, Send, WaitEvent
+from journeys.flows.steps.base import RuleJson
+
+STAGE_CHANGED = "Stage Changed"
+CONSENT_CHANGED = "Consent Changed"
+
+
+class Plan:
+    """A definition to run. Immutable after construction; one is shared by every run of its version."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.steps: dict[str, AnyStep] = {}
+        self._after: dict[str, str | None] = {}
+        self._first: dict[tuple[str, str], str] = {}
+        self._lay_out(definition.steps, None)
+        self.first = definition.steps[0].id
+        self.trigger, self.trigger_where = _trigger(definition)
+        self.exit_rules: tuple[RuleJson, ...] = tuple(
+            exit_.rule for exit_ in definition.exits if isinstance(exit_, RuleExit)
+        )
+        self._exits = tuple(exit_ for exit_ in definition.exits if isinstance(exit_, EventExit))
+        self.waits_for: frozenset[str] = frozenset(name for step in self.steps.values() for name in step.listens())
+        self.goal_event = definition.goal.event if definition.goal else ""
+        self._sends: dict[str, frozenset[tuple[str, str]]] = {}
+
+    @property
+    def exit_events(self) -> frozenset[str]:
+        return frozenset(exit_.event for exit_ in self._exits)
+
+    @property
+    def hears(self) -> frozenset[str]:
+        """Every event that may change a run under way, exit rules apart."""
+        names = self.waits_for | self.exit_events | {CONSENT_CHANGED}
+        return names | {self.goal_event} if self.goal_event else names
+
+    def next(self, step_id: str, into: str = "") -> str | None:
+        """The step that follows: the first of its own list `into`, else what stands behind it; None at the end."""
+        return self._first.get((step_id, into)) or self._after[step_id]
+
+    def starts_on(self, fact: Fact) -> bool:
+        return fact.name == self.trigger and properties.matches(self.trigger_where, fact.properties)
+
+    def exit_on(self, fact: Fact) -> bool:
+        """Is this event one of the flow's exits?"""
+        return any(
+            exit_.event == fact.name and properties.matches(exit_.where, fact.properties) for exit_ in self._exits
+        )
+
+    def is_goal(self, fact: Fact) -> bool:
+        goal = self.definition.goal
+        return goal is not None and fact.name == goal.event and properties.matches(goal.where, fact.properties)
+
+    def key_of(self, fact: Fact) -> str:
+        """The value that tells this run apart from the customer's others; "" when the flow has no key."""
+        path = self.definition.reentry.key_property
+        return fact.text(path) if path else ""
+
+    def concerns(self, fact: Fact, key: str) -> bool:
+        """An event that names another order or cart than the run's speaks of another run."""
+        told = self.key_of(fact)
+        return not told or not key or told == key
+
+    def sends_ahead(self, step_id: str) -> frozenset[tuple[str, str]]:
+        """(channel, topic) of every message that may still be sent by a run that stands on `step_id`."""
+        if step_id not in self._sends:
+            step = self.steps[step_id]
+            found = {(channel, step.topic) for channel in step.channels} if isinstance(step, Send) else set()
+            followers = {self._after[step_id], *(self._first.get((step_id, name)) for name, _ in step.lists())}
+            for follower in followers - {None}:
+                found |= self.sends_ahead(str(follower))
+            self._sends[step_id] = frozenset(found)
+        return self._sends[step_id]
+
+    def listener(self, step_id: str) -> WaitEvent:
+        step = self.steps[step_id]
+        if not isinstance(step, WaitEvent):
+            raise TypeError(f"step {step_id!r} does not listen")
+        return step
+
+    def _lay_out(self, steps: Sequence[AnyStep], after: str | None) -> None:
+        for step, follower in zip(steps, [*steps[1:], None], strict=True):
+            self.steps[step.id] = step
+            self._after[step.id] = follower.id if follower else after
+            for name, inner in step.lists():
+                if inner:
+                    self._first[step.id, name] = inner[0].id
+                    self._lay_out(inner, self._after[step.id])
+
+
+def _trigger(definition: Definition) -> tuple[str, Sequence[Where]]:
+    """The event that starts the flow, and its `where`; ("", …) when only people do."""
+    trigger = definition.trigger
+    if isinstance(trigger, EventTrigger):
+        return trigger.event, trigger.where
+    if isinstance(trigger, StageTrigger):
+        return STAGE_CHANGED, _stage_where(trigger.stage)
+    return "", ()
+
+
+def _stage_where(stage: StageRef) -> list[Where]:
+    return [
+        Where(property="journey", op="eq", value=stage.journey),
+        Where(property="to", op="eq", value=stage.stage),
+    ]

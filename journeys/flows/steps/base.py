@@ -1,0 +1,161 @@
+"""
+What every kind of step is: its JSON shape, and how it decides when it is taken. Pure.
+
+A step never does anything itself. Asked with a `Moment`, it answers with a decision: rest, go on (with effects that
+the runner performs in bulk), ask for facts it needs first, or leave the flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from crm.rules.schema import Shape, Slug, Where
+
+if TYPE_CHECKING:
+    from journeys.flows.steps import AnyStep
+
+RuleJson = dict[str, Any]
+
+
+# --- facts a step may need ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHolds:
+    """Does the customer match this rule now? Answered with a bool."""
+
+    step: str
+    key: str
+    rule: RuleJson = field(hash=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """The first such event that occurred in [since, before). Answered with an Occurrence, or None."""
+
+    step: str
+    event: str
+    since: datetime
+    before: datetime
+    where: Sequence[Where] = field(hash=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValue:
+    """A date of the customer, "birthday" or a custom attribute. Answered with ISO text, or None."""
+
+    step: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event that a step was waiting for: its number on the log, and when it occurred."""
+
+    id: int
+    at: datetime
+
+
+Question = RuleHolds | Happened | AttributeValue
+Facts = Mapping[Question, Any]
+
+
+# --- what a step sees, and what it decides -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """
+    What a step may know when it is taken.
+
+    Attributes:
+        arrived_at: durations count from here.
+        since: events from here on count for a step that listens.
+        due_at: until when it was put to rest here, None when it is taken for the first time.
+        woken_by: the event that ended its rest early.
+        facts: answers to the questions it asked; a question that is no key has not been answered yet.
+    """
+
+    now: datetime
+    zone: ZoneInfo
+    arrived_at: datetime
+    since: datetime
+    due_at: datetime | None = None
+    woken_by: Occurrence | None = None
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Stay here until `until`, or until an event called `awaits` comes first."""
+
+    until: datetime
+    awaits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """
+    Done here; go `into` one of the step's own lists, or on to what follows it.
+
+    Attributes:
+        outcome: one word for the visit: "waited", "heard", "timed_out", "queued" …
+        heard: the event that decided it; what follows listens to later ones.
+        contested: the step may still be decided the other way by an event that occurred in time (see interpreter.wake).
+    """
+
+    outcome: str
+    into: str = ""
+    effects: Sequence[Effect] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    heard: Occurrence | None = None
+    contested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """These answers first, please."""
+
+    questions: Sequence[Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The flow ends here for this customer."""
+
+    reason: str
+
+
+Decision = Rest | Go | Ask | Leave
+
+
+class Effect:
+    """Something a step wants done. The runner hands all effects of one class to its performer, as a batch."""
+
+    __slots__ = ()
+
+
+class Step(Shape):
+    """The common part of all kinds. Ids are stable across versions of a flow."""
+
+    id: Slug
+
+    def lists(self) -> Iterator[tuple[str, Sequence[AnyStep]]]:
+        """The step's own lists of steps with their place in its JSON: ("then", […]), ("paths[0].steps", […])."""
+        yield from ()
+
+    def rules(self) -> Iterator[tuple[str, RuleJson]]:
+        """The rules it will ask for, with their place in its JSON."""
+        yield from ()
+
+    def listens(self) -> Iterator[str]:
+        """Names of events that may wake it."""
+        yield from ()
+
+    def take(self, moment: Moment) -> Decision:
+        """Decide. Called again after each rest or answer, until it goes on or leaves."""
+        raise NotImplementedError

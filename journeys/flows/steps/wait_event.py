@@ -1,0 +1,66 @@
+"""Wait for something to happen, for so long at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from crm.lib.durations import parse_duration
+from crm.rules.schema import IsoDuration, Name, WhereList
+from journeys.flows import calendar
+from journeys.flows.steps.base import Ask, Decision, Go, Happened, Moment, Occurrence, Rest, Step
+
+if TYPE_CHECKING:
+    from journeys.flows.steps import AnyStep
+
+
+class WaitEvent(Step):
+    """
+    Takes `then` when the event occurs before the timeout, else `else`.
+
+    An event before the wait began does not count, unless `look_back` reaches it.
+    """
+
+    type: Literal["wait_event"]
+    event: Name
+    where: WhereList = []
+    timeout: IsoDuration
+    look_back: IsoDuration | None = None
+    then: list[AnyStep] = []
+    else_: list[AnyStep] = Field([], alias="else")
+
+    def lists(self) -> Iterator[tuple[str, Sequence[AnyStep]]]:
+        yield "then", self.then
+        yield "else", self.else_
+
+    def listens(self) -> Iterator[str]:
+        yield self.event
+
+    def listens_from(self, since: datetime, zone: ZoneInfo) -> datetime:
+        """The earliest instant an event may have occurred to count."""
+        return calendar.add(since, parse_duration(self.look_back), zone, sign=-1) if self.look_back else since
+
+    def take(self, moment: Moment) -> Decision:
+        if moment.woken_by is not None:
+            return _heard(moment.woken_by)
+        if moment.due_at is not None:
+            return Go("timed_out", into="else", contested=True)
+        deadline = calendar.add(moment.arrived_at, parse_duration(self.timeout), moment.zone)
+        since = self.listens_from(moment.since, moment.zone)
+        if since < moment.now:
+            # Something may have happened already between the plan's time and the runner's.
+            question = Happened(self.id, self.event, since, deadline, self.where)
+            if question not in moment.facts:
+                return Ask([question])
+            found = moment.facts[question]
+            if found is not None:
+                return _heard(found)
+        return Rest(deadline, awaits=self.event)
+
+
+def _heard(occurrence: Occurrence) -> Go:
+    return Go("heard", into="then", detail={"event": occurrence.id}, heard=occurrence)

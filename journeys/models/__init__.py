@@ -1,0 +1,21 @@
+"""All journeys tables; import them from here."""
+
+from journeys.models.enrolment import Enrolment, StepVisit
+from journeys.models.flow import Flow, FlowVersion
+from journeys.models.journey import Journey, Stage
+from journeys.models.move import StageMove
+from journeys.models.position import Health, Position
+from journeys.models.rule import StageRule
+
+__all__ = [
+    "Enrolment",
+    "Flow",
+    "FlowVersion",
+    "Health",
+    "Journey",
+    "Position",
+    "Stage",
+    "StageMove",
+    "StageRule",
+    "StepVisit",
+]
