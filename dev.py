@@ -150,9 +150,12 @@ def demo(arguments: list[str]) -> None:
     write_settings()
     address = f"http://127.0.0.1:{port}"
     os.environ.setdefault("SITE_URL", address)
-    manage("migrate", "--verbosity=0")
-    manage("collectstatic", "--no-input", "--verbosity=0")
-    manage("demo")
+    # Compressing the static files takes one core, the shop's history the other.
+    with running("collectstatic", "--no-input", "--verbosity=0") as files:
+        manage("migrate", "--verbosity=0")
+        manage("demo")
+        if files.wait():
+            sys.exit("dev: the static files could not be collected; why stands above")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt), running("serve", f"--port={port}") as web, running("worker") as worker:
         wait_until_ready(address, web, worker)

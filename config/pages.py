@@ -1,12 +1,14 @@
 """The pages for when something is amiss. They ask nothing of the database, which may be what is amiss."""
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from config.logs import request_id
+from crm.lib.tracing import request_id
 
 PROGRAM_PATHS = ("/api/", "/v1/")
 
@@ -51,6 +53,20 @@ def _answer(
         if number:
             problem["request_id"] = number
         return HttpResponse(orjson.dumps(problem), content_type="application/problem+json", status=status)
-    context = {"status": status, "title": title, "advice": advice, "number": number}
     # Without the request, so that no context processor runs.
+    context = {
+        "title": title,
+        "advice": advice,
+        "number": number,
+        "icon": _file("img/icon.svg"),
+        "styles": [_file(f"css/{name}.css") for name in ("tokens", "base", "layout")],
+    }
     return HttpResponse(render_to_string("error.html", context), status=status)
+
+
+def _file(name: str) -> str:
+    """The address of a static file; a guess where nobody has collected them, since this page must never fail."""
+    try:
+        return static(name)
+    except ValueError:
+        return f"{settings.STATIC_URL}{name}"

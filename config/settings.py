@@ -78,7 +78,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "config.static.OwnStaticFiles",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -268,6 +268,10 @@ STORAGES = {
 if DEBUG:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_USE_FINDERS = DEBUG
+# Only the names that change with the content are served, so only those are kept and compressed.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Already compressed, or (map) read by developers only.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "br", "woff", "woff2", "map")
 MEDIA_ROOT = BASE_DIR / "var" / "media"
 
 # --- API --------------------------------------------------------------------------------------
@@ -275,7 +279,7 @@ MEDIA_ROOT = BASE_DIR / "var" / "media"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "crm.api.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "crm.api.authentication.StaffSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["crm.api.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["crm.api.parsers.StrictJSONParser"],

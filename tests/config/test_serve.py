@@ -19,3 +19,25 @@ def test_a_port_that_is_taken_is_named():
 def test_it_needs_at_least_one_process():
     with pytest.raises(CommandError, match="--workers: at least 1"):
         call_command("serve", workers=0)
+
+
+def test_it_does_not_serve_pages_without_their_styles(settings, tmp_path):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+    with pytest.raises(CommandError, match="The static files are not collected"):
+        call_command("serve", port=0)
+
+
+def test_files_that_no_page_loads_are_not_collected(settings, tmp_path):
+    settings.STATIC_ROOT = tmp_path
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+    assert (tmp_path / "css" / "tokens.css").is_file()
+    assert (tmp_path / "drf_spectacular_sidecar" / "swagger-ui-dist").is_dir()
+    assert not (tmp_path / "drf_spectacular_sidecar" / "redoc").exists()
+    assert not (tmp_path / "rest_framework").exists()

@@ -4,9 +4,12 @@ import socket
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management.base import BaseCommand, CommandError
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from config.processes import die_with_parent
 
@@ -25,6 +28,7 @@ class Command(BaseCommand):
         if workers < 1:
             raise CommandError("--workers: at least 1.")
         refuse_taken_port(host, port)
+        refuse_missing_files()
         die_with_parent()
         self.stdout.write(f"serving http://{host}:{port}/ with {workers} worker(s); stop with Ctrl-C")
         Granian(
@@ -36,7 +40,8 @@ class Command(BaseCommand):
             blocking_threads=THREADS_PER_WORKER,
             respawn_failed_workers=True,
             workers_kill_timeout=10,
-            log_enabled=False,
+            log_level=LogLevels.error,
+            log_dictconfig=settings.LOGGING,
         ).serve()
 
 
@@ -53,3 +58,13 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise CommandError(
                 f"{host}:{port} cannot be used: {problem.strerror}. Choose another with --port."
             ) from problem
+
+
+def refuse_missing_files() -> None:
+    """
+    Raises:
+        CommandError: pages would look for styles and scripts that nobody has collected.
+    """
+    manifest = getattr(staticfiles_storage, "manifest_name", None)
+    if manifest and not staticfiles_storage.exists(manifest):
+        raise CommandError("The static files are not collected. Run: manage.py collectstatic --no-input")
