@@ -1,5 +1,7 @@
 """One strict reading of JSON."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,23 +63,17 @@ def test_the_deepest_nesting_that_is_taken() -> None:
     assert "a" in read_object(b'{"a": ' + b"[" * lists + b"]" * lists + b"}")
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=5), below, max_size=4),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(TEXT, below, max_size=4),
     max_leaves=20,
 )
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON, max_size=5), st.booleans())
+@given(st.dictionaries(TEXT, JSON, max_size=5), st.booleans())
 def test_whatever_json_writes_is_read_back(value: dict[str, object], ascii_only: bool) -> None:
-    import json
-
-    raw = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    try:
-        assert read_object(raw) == value
-    except InvalidJSON as error:
-        assert error.code == "invalid_text"  # a NUL, or half a surrogate pair
-        assert "\\u0000" in raw.decode() or "\\ud" in raw.decode()
+    assert read_object(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
 def test_pointers_escape_what_rfc_6901_escapes() -> None:
