@@ -10,7 +10,9 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("api/v1/", include("crm.api.urls")),
+    path("api/v1/", include("messaging.api.urls")),
+    path("api/v1/", include("journeys.api.urls")),
+    path("api/", include("crm.api.urls")),  # after the other APIs: it answers for what nobody has
     path("", include("crm.webhooks.urls")),
     path("", include("messaging.urls")),
     path("", include("journeys.urls")),
