@@ -13,6 +13,8 @@ class WiringConfig(AppConfig):
     label = "wiring"
 
     def ready(self) -> None:
+        # The doctor speaks of the ground before what stands on it.
+        import_module("config.checks")
         # Every app's receivers.py, contributions.py and checks.py is imported here, nowhere else.
         autodiscover_modules("receivers", "contributions", "checks")
         bell.connect(import_module("config.bells").enqueue)

@@ -30,13 +30,15 @@ class Command(BaseCommand):
             findings = [{"check": report.check, **asdict(report.finding)} for report in reports]
             self.stdout.write(json.dumps({"healthy": healthy, "findings": findings}, indent=2))
         else:
+            width = max(len(report.check) for report in reports)
             for report in reports:
-                self.stdout.write(self._line(report))
+                self.stdout.write(self._line(report, width))
         if not healthy:
             sys.exit(1)
 
-    def _line(self, report: health.Report) -> str:
+    def _line(self, report: health.Report, width: int) -> str:
         finding = report.finding
         style = {Level.OK: self.style.SUCCESS, Level.WARNING: self.style.WARNING, Level.ERROR: self.style.ERROR}
-        line = f"{style[finding.level](MARKS[finding.level])}  {report.check:<12} {finding.message}"
-        return f"{line}\n{'':>23}{finding.remedy}" if finding.remedy else line
+        line = f"{style[finding.level](MARKS[finding.level])}  {report.check:<{width}}  {finding.message}"
+        # The remedy stands below what it mends.
+        return f"{line}\n{'':>{len(MARKS[finding.level]) + width + 4}}{finding.remedy}" if finding.remedy else line
