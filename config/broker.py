@@ -5,6 +5,7 @@ The tick is made where tasks are fetched, not stored in the queue: it needs no q
 cluster gets its own, so the heartbeat in it proves this cluster and no other.
 """
 
+import logging
 import os
 import time
 import uuid
@@ -20,6 +21,8 @@ from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from config.schedules import HEARTBEAT, TICK
+
+logger = logging.getLogger("waymark.worker")
 
 WORKER_VARIABLE = "WAYMARK_WORKER"
 LOOK_AHEAD = 50  # waiting tasks that are looked at before a bell is rung; there are only as many kinds as bells
@@ -47,6 +50,9 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
         """The packages that no worker has taken yet, oldest first."""
         raise NotImplementedError
 
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        """Keep no statistics: twice a second, and the heartbeat says more."""
+
 
 class OrmBroker(TickingBroker, ORM):  # type: ignore[misc]
     def waiting(self) -> list[str]:
@@ -55,6 +61,19 @@ class OrmBroker(TickingBroker, ORM):  # type: ignore[misc]
 
 
 class RedisBroker(TickingBroker, Redis):  # type: ignore[misc]
+    """Goes on ticking while Redis is down, and starts without it."""
+
+    def ping(self) -> bool:
+        return True
+
+    def dequeue(self) -> Fetched | None:
+        try:
+            return super().dequeue()
+        except redis.RedisError as problem:
+            logger.warning("Redis does not answer (%s); the tick goes on without it", problem)
+            time.sleep(settings.TICK_SECONDS / 2)
+            return None
+
     @staticmethod
     def get_connection(list_key: str | None = None) -> redis.Redis:
         # A Redis that hangs must not hold up the request that rings a bell; the answer to BLPOP may take a second.

@@ -186,7 +186,7 @@ Q_CLUSTER: dict[str, Any] = {
     "recycle": 500,
     "max_rss": 600_000,
     "save_limit": -1,
-    "poll": 0.5,
+    "poll": 0.2,
     "ALT_CLUSTERS": {},
     "label": "Task queue",
     **(

@@ -94,7 +94,17 @@ def test_redis_carries_tick_and_queue_alike(redis_broker):
     assert [SignedPackage.loads(payload)["func"] for payload in redis_broker.waiting()] == ["second"]
 
 
-def test_a_redis_that_is_down_does_not_stop_the_tick(monkeypatch):
+def test_a_redis_that_is_down_does_not_stop_the_tick(monkeypatch, caplog):
     monkeypatch.setattr(Conf, "REDIS", "redis://127.0.0.1:1/0")
+    slept: list[float] = []
+    clock = SimpleNamespace(at=1000.0)
+    monkeypatch.setattr(broker, "time", SimpleNamespace(monotonic=lambda: clock.at, sleep=slept.append))
+    ticking = RedisBroker()
 
-    assert funcs(RedisBroker().dequeue()) == HEARTBEAT_FIRST
+    assert ticking.ping()
+    assert funcs(ticking.dequeue()) == HEARTBEAT_FIRST
+    assert ticking.dequeue() is None
+    clock.at += 15
+    assert funcs(ticking.dequeue()) == HEARTBEAT_FIRST
+    assert slept == [7.5]
+    assert [record.message.split(" (")[0] for record in caplog.records] == ["Redis does not answer"]

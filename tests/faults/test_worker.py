@@ -6,8 +6,10 @@ import sys
 import time
 
 import pytest
+from redis import Redis
 
 from tests.faults.deployment import Deployment, children, descendants, kill, lives, until
+from tools.services import redis_binaries, run_redis
 
 pytestmark = [
     pytest.mark.faults,
@@ -104,3 +106,20 @@ def test_a_killed_supervisor_leaves_no_cluster_that_nobody_watches(deployment):
         worker.kill()
 
         until(lambda: not any(lives(pid) for pid in old))
+
+
+def test_a_redis_that_dies_stops_neither_the_worker_nor_one_that_starts_without_it(deployment):
+    binary = next(redis_binaries(), None)
+    if binary is None:
+        pytest.skip("needs a Redis to kill: none found")
+    with run_redis(binary) as redis:
+        queue = {"TASK_BROKER": "redis", "REDIS_URL": redis.url}
+        with deployment.running("worker", **queue) as worker:
+            beats(deployment)
+            old = descendants(worker.pid)
+            Redis.from_url(redis.url).shutdown(nosave=True)
+            beats(deployment)
+            beats(deployment)
+            assert descendants(worker.pid) == old
+    with deployment.running("worker", **queue):
+        beats(deployment)
