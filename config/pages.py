@@ -2,6 +2,7 @@
 
 import orjson
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -14,7 +15,9 @@ PROGRAM_PATHS = ("/api/", "/v1/")
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, 400, _("This request cannot be understood"), _("Go back and try again."))
+    # Our views raise BadRequest with a sentence for the reader; other exceptions' texts are for the log.
+    said = str(exception) if type(exception) is BadRequest else ""
+    return _answer(request, 400, _("This request cannot be understood"), said or _("Go back and try again."))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:

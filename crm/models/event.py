@@ -58,6 +58,10 @@ class FailedReactionQuerySet(models.QuerySet["FailedReaction"]):
     def open(self) -> FailedReactionQuerySet:
         return self.filter(resolved_at=None)
 
+    def bring_forward(self, now: datetime) -> int:
+        """Make them due by `now`; return how many were not."""
+        return self.filter(retry_at__gt=now).update(retry_at=now)
+
 
 class FailedReaction(models.Model):
     """A receiver that raised on an event. The fact stands; the reaction is tried again with back-off."""

@@ -81,7 +81,7 @@ def edit_customer(customer: Customer, changes: Mapping[str, Any], *, now: dateti
 
     Args:
         changes: any of name, email, phone, line_id, language, time_zone, birthday, owner, company, attributes
-            (merged key by key), already of the field's Python type.
+            (merged key by key), already of the field's Python type. None takes owner, company and birthday away.
 
     Raises:
         InvalidCustomer: an unknown field, a bad value, or an address that is somebody else's.
@@ -90,6 +90,9 @@ def edit_customer(customer: Customer, changes: Mapping[str, Any], *, now: dateti
     _check(plain, changes.get("attributes"))
     _check_addresses(customer, plain)
     _set(customer, plain)
+    for name in ("owner", "company", "birthday"):
+        if name in plain and plain[name] is None:
+            setattr(customer, name, None)
     if "attributes" in changes:
         customer.attributes = merge_attributes(customer.attributes, changes["attributes"])
     try:

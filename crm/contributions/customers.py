@@ -1,0 +1,85 @@
+"""crm's filters and columns of the customers list, and its tabs of the composer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from crm.extensions import (
+    ComposerTab,
+    ListColumn,
+    ListFilter,
+    Text,
+    add_composer_tab,
+    add_list_column,
+    add_list_filter,
+)
+from crm.forms.work import NoteForm, TaskForm
+from crm.models import Customer, Note, Tag, Ticket, User
+from crm.selectors.staff import colleagues
+from crm.selectors.values import worth_of
+
+NOBODY = "none"
+
+
+def tag_choices(user: User) -> Sequence[tuple[str, Text]]:
+    return [(name, name) for name in Tag.objects.values_list("name", flat=True)]
+
+
+def with_tag(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:
+    return customers.filter(tags__name=value)
+
+
+def owner_choices(user: User) -> Sequence[tuple[str, Text]]:
+    return [(NOBODY, _("nobody")), *((colleague.username, str(colleague)) for colleague in colleagues())]
+
+
+def owned_by(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:
+    return customers.filter(owner=None) if value == NOBODY else customers.filter(owner__username=value)
+
+
+def ticket_choices(user: User) -> Sequence[tuple[str, Text]]:
+    return [("open", _("open ticket")), ("none", _("no open ticket"))]
+
+
+def by_ticket(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:
+    unsolved = Ticket.objects.unsolved().values("customer")
+    return customers.filter(pk__in=unsolved) if value == "open" else customers.exclude(pk__in=unsolved)
+
+
+add_list_filter(ListFilter("tag", _("Tag"), tag_choices, with_tag, order=20))
+add_list_filter(ListFilter("owner", _("Owner"), owner_choices, owned_by, order=30))
+add_list_filter(ListFilter("ticket", _("Tickets"), ticket_choices, by_ticket, order=40))
+
+
+def worth(customers: Sequence[Customer]) -> Mapping[int, Any]:
+    return worth_of([customer.pk for customer in customers])
+
+
+add_list_column(ListColumn("worth", _("Orders"), worth, "crm/customer_worth.html", order=50))
+
+
+def note_context(customer: Customer, user: User) -> Mapping[str, Any]:
+    return {"form": NoteForm(prefix="note"), "kind": Note.Kind.NOTE}
+
+
+def call_context(customer: Customer, user: User) -> Mapping[str, Any]:
+    return {"form": NoteForm(prefix="call"), "kind": Note.Kind.CALL}
+
+
+def task_context(customer: Customer, user: User) -> Mapping[str, Any]:
+    return {"form": TaskForm(prefix="task", initial={"assignee": user.pk})}
+
+
+add_composer_tab(
+    ComposerTab("note", _("Note"), "crm:note_add", "crm/compose_note.html", "customers.edit", note_context, order=10)
+)
+add_composer_tab(
+    ComposerTab("call", _("Call"), "crm:call_add", "crm/compose_note.html", "customers.edit", call_context, order=60)
+)
+add_composer_tab(
+    ComposerTab("task", _("Task"), "crm:task_add", "crm/compose_task.html", "tasks.edit", task_context, order=70)
+)

@@ -1,0 +1,79 @@
+"""Colleagues: who signs in, with which role, and how they like their pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from crm.models import User
+
+PREFERENCES = ("first_name", "last_name", "email", "language", "theme", "shortcuts")
+EDITABLE = ("first_name", "last_name", "email", "role", "is_active")
+
+
+class LastAdministrator(ValueError):
+    """The change would leave nobody who can manage users."""
+
+
+@transaction.atomic
+def create_colleague(*, username: str, password: str, **fields: Any) -> User:
+    """
+    Make an account.
+
+    Raises:
+        ValidationError: the password is too weak, the name is taken, or a value does not fit.
+    """
+    user = User(username=username, **fields)
+    user.set_password(password)
+    user.full_clean()
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from error
+    user.save()
+    return user
+
+
+@transaction.atomic
+def edit_colleague(user: User, changes: Mapping[str, Any]) -> User:
+    """
+    Change name, email, role or whether they may sign in.
+
+    Raises:
+        LastAdministrator: nobody would be left who can manage users.
+        ValidationError: a value the field cannot hold.
+    """
+    _set(user, changes, EDITABLE)
+    if not (user.is_active and (user.role == User.Role.ADMIN or user.is_superuser)):
+        administrators = User.objects.filter(is_active=True).exclude(pk=user.pk)
+        if not administrators.filter(role=User.Role.ADMIN).exists() and not administrators.filter(is_superuser=True):
+            raise LastAdministrator(_("Somebody has to stay administrator."))
+    user.full_clean(exclude=["password"])
+    user.save()
+    return user
+
+
+@transaction.atomic
+def set_preferences(user: User, changes: Mapping[str, Any]) -> User:
+    """
+    Change what is one's own: name, email, language, theme, shortcuts.
+
+    Raises:
+        ValidationError: a value the field cannot hold.
+    """
+    _set(user, changes, PREFERENCES)
+    user.full_clean(exclude=["password"])
+    user.save()
+    return user
+
+
+def _set(user: User, changes: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+    for name, value in changes.items():
+        if name not in allowed:
+            raise ValueError(f"{name} is not changed here")
+        setattr(user, name, value)

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from crm.models import Event, Ticket, TicketMessage, User
+from tests.crm.views.conftest import SignIn
+from tests.factories.crm import CustomerFactory, TicketFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def subjects(client: Client, query: str = "") -> list[str]:
+    return [row.subject for row in client.get(f"/inbox/{query}").context["page"].rows]
+
+
+def test_the_inbox_begins_with_who_has_waited_longest(sign_in: SignIn) -> None:
+    client = sign_in(User.Role.SUPPORT, username="nok")
+    now = timezone.now()
+    TicketFactory(subject="Newer", last_message_at=now - timedelta(hours=1))
+    TicketFactory(
+        subject="Older", last_message_at=now - timedelta(hours=9), assignee=User.objects.get(username="nok"),
+        priority=Ticket.Priority.HIGH,
+    )  # fmt: skip
+    TicketFactory(subject="Ours to wait", status=Ticket.Status.PENDING)
+    TicketFactory(subject="Solved", status=Ticket.Status.RESOLVED)
+    assert subjects(client) == ["Older", "Newer"]
+    assert subjects(client, "?queue=mine") == ["Older"]
+    assert subjects(client, "?queue=pending") == ["Ours to wait"]
+    assert subjects(client, "?queue=solved") == ["Solved"]
+    assert len(subjects(client, "?queue=all")) == 4
+    assert subjects(client, "?priority=high") == ["Older"]
+    assert subjects(client, "?q=new") == ["Newer"]
+    assert client.get("/inbox/?queue=lost").status_code == 400
+
+
+def test_a_reply_leaves_the_ticket_waiting_for_the_customer(
+    sign_in: SignIn, htmx: Callable[[str], dict[str, str]]
+) -> None:
+    ticket, client = TicketFactory(), sign_in(User.Role.SUPPORT, first_name="Nok")
+    page = client.post(
+        f"{ticket.get_absolute_url()}reply/", {"staff-body": "Size 39."}, headers=htmx("record"), follow=True
+    ).content.decode()
+    ticket.refresh_from_db()
+    assert ticket.status == Ticket.Status.PENDING
+    assert 'class="turn turn-staff"' in page
+    assert "Size 39." in page
+    assert Event.objects.filter(name="Ticket Replied").count() == 1
+
+
+def test_a_note_is_never_shown_as_said_to_the_customer(sign_in: SignIn) -> None:
+    ticket, client = TicketFactory(), sign_in(User.Role.SUPPORT, first_name="Nok")
+    client.post(f"{ticket.get_absolute_url()}note/", {"note-body": "Difficult client."})
+    page = client.get(ticket.get_absolute_url()).content.decode()
+    ticket.refresh_from_db()
+    assert ticket.status == Ticket.Status.NEW
+    assert 'class="turn turn-note"' in page
+    assert "Internal note by" in page
+    assert not Event.objects.filter(properties__text="Difficult client.").exists()
+
+
+def test_an_empty_reply_is_refused_and_the_right_pane_stays_open(sign_in: SignIn) -> None:
+    ticket, client = TicketFactory(), sign_in(User.Role.SUPPORT)
+    assert client.post(f"{ticket.get_absolute_url()}reply/", {"staff-body": ""}).status_code == 422
+    note = client.post(f"{ticket.get_absolute_url()}note/", {"note-body": ""})
+    assert (note.status_code, note.context["note_first"]) == (422, True)
+    assert not TicketMessage.objects.exists()
+
+
+def test_status_priority_and_assignee_change_one_at_a_time(sign_in: SignIn) -> None:
+    ticket, client = TicketFactory(), sign_in(User.Role.SUPPORT)
+    url = f"{ticket.get_absolute_url()}set/"
+    colleague = UserFactory(username="ton")
+    client.post(url, {"priority": "urgent"})
+    client.post(url, {"assignee": "ton"})
+    client.post(url, {"status": "resolved"})
+    ticket.refresh_from_db()
+    assert (ticket.priority, ticket.assignee, ticket.status) == ("urgent", colleague, "resolved")
+    client.post(url, {"assignee": ""})
+    ticket.refresh_from_db()
+    assert ticket.assignee is None
+    for nonsense in ({"status": "gone"}, {"priority": "extreme"}, {"assignee": "nobody-here"}):
+        assert client.post(url, nonsense).status_code == 400
+
+
+def test_a_ticket_is_opened_for_who_calls(sign_in: SignIn) -> None:
+    customer, client = CustomerFactory(), sign_in(User.Role.SUPPORT, username="nok")
+    url = f"{customer.get_absolute_url()}tickets/new/"
+    assert client.post(url, {"kind": "enquiry", "subject": " ", "priority": "normal"}).status_code == 422
+    client.post(
+        url,
+        {
+            "kind": "after_sales",
+            "subject": "Handle loose",
+            "body": "It wobbles.",
+            "priority": "high",
+            "is_complaint": "on",
+        },
+    )
+    ticket = Ticket.objects.get()
+    assert (ticket.kind, ticket.is_complaint, ticket.assignee.username) == ("after_sales", True, "nok")
+    assert ticket.messages.get().author == TicketMessage.Author.CUSTOMER
+
+
+def test_sales_read_the_conversation_and_say_nothing(sign_in: SignIn) -> None:
+    ticket, client = TicketFactory(), sign_in(User.Role.SALES)
+    page = client.get(ticket.get_absolute_url()).content.decode()
+    assert "compose-reply" not in page
+    assert client.post(f"{ticket.get_absolute_url()}reply/", {"staff-body": "Hi"}).status_code == 403
