@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("journeys.api.urls")),
     path("api/", include("crm.api.urls")),  # after the other APIs: it answers for what nobody has
     path("", include("crm.webhooks.urls")),
+    path("", include("messaging.webhooks.urls")),
     path("", include("messaging.urls")),
     path("", include("journeys.urls")),
     path("", include("crm.urls")),

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     UNKNOWN_ADDRESS = "unknown_address"
     BLOCKED = "blocked"
+    COMPLAINED = "complained"
     UNDELIVERED = "undelivered"
     TEMPORARY = "temporary"
     RATE_LIMITED = "rate_limited"
@@ -62,6 +63,7 @@ _LABELS: dict[Reason, str | Promise] = {
     Reason.REFUSED: _("The provider refused the message"),
     Reason.UNKNOWN_ADDRESS: _("The address does not exist"),
     Reason.BLOCKED: _("The recipient blocks adverts"),
+    Reason.COMPLAINED: _("The recipient marked it as spam"),
     Reason.UNDELIVERED: _("The provider could not deliver it"),
     Reason.TEMPORARY: _("The provider asked us to try again later"),
     Reason.RATE_LIMITED: _("The provider asked us to slow down"),

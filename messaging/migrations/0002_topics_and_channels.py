@@ -3,12 +3,13 @@
 from datetime import time
 
 from django.db import migrations
+from django.utils.translation import gettext_noop as _
 
 TOPICS = (
-    ("brand_news", "Brand news", True),
-    ("promotions", "Promotions", True),
-    ("order_updates", "Order updates", False),
-    ("after_sales", "After-sales service", False),
+    ("brand_news", _("Brand news"), True),
+    ("promotions", _("Promotions"), True),
+    ("order_updates", _("Order updates"), False),
+    ("after_sales", _("After-sales service"), False),
 )
 CHANNELS = (("sms", "sandbox"), ("email", "smtp"))
 # Thai aggregators take marketing texts between 09:00 and 20:00 only. Have it confirmed by yours.

@@ -149,9 +149,14 @@ class Message(models.Model):
         verbose_name, verbose_name_plural = _("message"), _("messages")
         # Foreign keys have no index of their own where one of these leads with them, or nothing ever looks that way.
         indexes = [
-            # outbox.claims: the next due rows of a channel, service before marketing.
+            # outbox.claims: the next due rows of a channel's lane; and the few that were there when workers died.
             models.Index(
                 fields=["channel", "lane", "due_at", "id"], name="message_due", condition=models.Q(state="queued")
+            ),
+            models.Index(
+                fields=["channel", "due_at"],
+                name="message_suspect",
+                condition=models.Q(state="queued", crashes__gte=3),
             ),
             # outbox.claims: is anything ahead of this row in its line?
             models.Index(

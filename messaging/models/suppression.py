@@ -72,7 +72,7 @@ class Suppression(models.Model):
         constraints = [
             # Also what the sender looks up, just before the wire.
             models.UniqueConstraint(
-                fields=["channel", "address_hash", "scope"],
+                fields=["channel", "address_hash", "scope", "cause"],
                 name="suppression_unique",
                 condition=models.Q(lifted_at=None),
             )

@@ -18,6 +18,7 @@ from crm.lib.zones import instant
 from messaging.channels.reasons import Reason
 
 Period = Literal["day", "week"]
+ConsentState = Literal["in", "out"]
 ANY_COUNTRY = ""
 
 
@@ -61,7 +62,7 @@ class CustomerFacts:
     has_address: bool = True
     erased: bool = False
     merged: bool = False
-    consent: Literal["in", "out"] | None = None
+    consent: ConsentState | None = None
     suppressed: frozenset[str] = frozenset()
     open_complaint: bool = False
     sent: Sequence[datetime] = ()

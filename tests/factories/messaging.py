@@ -7,6 +7,7 @@ from factory.django import DjangoModelFactory
 
 from crm.models import Consent, Customer, Topic
 from messaging.models import Message, SandboxText, Template, TemplateVariant, TemplateVersion
+from messaging.models.suppression import hash_address
 from tests.factories.crm import NOON, CustomerFactory
 
 
@@ -46,6 +47,7 @@ class MessageFactory(DjangoModelFactory[Message]):
     topic = factory.LazyFunction(lambda: topic("order_updates"))
     lane = factory.LazyAttribute(lambda message: int(message.topic.is_marketing))
     address = factory.LazyAttribute(lambda message: str(message.customer.phone))
+    address_hash = factory.LazyAttribute(lambda message: hash_address(message.channel, message.address))
     body = "Hello"
     is_literal = True
     queued_at = NOON

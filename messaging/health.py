@@ -1,0 +1,67 @@
+"""What `manage.py doctor` should know about sending."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from crm.lib import health
+from crm.lib.health import Finding
+from crm.lib.vault import CannotUnseal
+from messaging.channels import registry
+from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState
+from messaging.outbox import flow
+
+OVERDUE = timedelta(minutes=15)
+STUCK = timedelta(minutes=1)
+
+
+@health.check("messages on their way")
+def messages_on_their_way(now: datetime) -> Iterator[Finding]:
+    """Nothing is overdue on an open channel, nothing is in the hands of a dead worker, nothing is left unclear."""
+    channels = [channel.channel for channel in flow.open_channels() if not _is_broken(channel)]
+    overdue = Message.objects.overdue(now - OVERDUE).filter(channel__in=channels).count()
+    if overdue:
+        yield health.error(f"{overdue} messages are overdue by more than 15 minutes", "Is `manage.py worker` running?")
+    stuck = Message.objects.filter(state=Message.State.SENDING, lease_until__lt=now - STUCK).count()
+    if stuck:
+        yield health.error(f"{stuck} messages hang in a lease that ended", "Is `manage.py worker` running?")
+    unclear = Message.objects.filter(state=Message.State.UNKNOWN_FINAL).count()
+    if unclear:
+        yield health.warning(
+            f"of {unclear} messages nobody knows whether they arrived", "Decide on them in the message log."
+        )
+    if not overdue and not stuck:
+        yield health.ok("no message is overdue or stuck")
+
+
+@health.check("channels")
+def channels(now: datetime) -> Iterator[Finding]:
+    """Every channel can send: no kill switch, no open circuit, a provider that exists and credentials that open."""
+    if not MessagingSettings.current().sending_on:
+        yield health.warning("all sending is switched off", "Switch it on in Settings, Channels.")
+    for channel in ChannelSettings.objects.select_related("flow"):
+        yield _finding(channel)
+
+
+def _finding(channel: ChannelSettings) -> Finding:
+    name = channel.get_channel_display()
+    if not channel.is_on:
+        return health.warning(f"{name} is switched off", "Switch it on in Settings, Channels.")
+    if channel.provider not in registry.names():
+        return health.error(
+            f"{name} uses an unknown provider: {channel.provider}", "Choose another in Settings, Channels."
+        )
+    try:
+        channel.config  # noqa: B018 - reading it is the check
+    except CannotUnseal as error:
+        return health.error(f"{name}: {error}", "Restore CREDENTIALS_KEY, or enter the credentials again.")
+    if _is_broken(channel):
+        return health.error(
+            f"{name}: {channel.provider} fails ({channel.flow.last_error})",
+            "Check the account; sending goes on by itself, or when you close the circuit in Settings, Channels.",
+        )
+    return health.ok(f"{name} goes out through {channel.provider}")
+
+
+def _is_broken(channel: ChannelSettings) -> bool:
+    state = getattr(channel, "flow", None)
+    return state is not None and state.breaker != ProviderState.Breaker.CLOSED

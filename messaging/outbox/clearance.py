@@ -1,0 +1,102 @@
+"""Ask the policy about claimed messages, and write down what it said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from crm.events import log
+from crm.models import Customer
+from messaging.models import Message
+from messaging.models.suppression import hash_address
+from messaging.outbox import announce, claims, policy
+from messaging.outbox.addresses import address_of
+from messaging.outbox.claims import Claim
+from messaging.outbox.facts import Rules, customer_facts, message_facts
+
+State = Message.State
+_FIELDS = (
+    "state", "reason", "decision", "due_at", "attempts", "cleared_at", "ended_at", "address", "address_hash",
+)  # fmt: skip
+# Somebody else is deciding on the same customer this very moment.
+SOON = timedelta(seconds=1)
+
+
+@transaction.atomic
+def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], Counter[str]]:
+    """
+    Decide on every message of the claim; a fixed number of queries.
+
+    Returns:
+        What may be sent, in order, and how many were withheld or held. Those have left the claim.
+
+    One short transaction that holds the customers of marketing messages: two workers with messages of one customer on
+    two channels decide one after the other, so that a cap is kept to the letter.
+    """
+    decidable, busy = _lock(claim.messages)
+    claims.release(busy, claim.token, due_at=now + SOON)
+    _look_up_addresses(decidable)
+    facts = customer_facts(decidable, rules, now)
+    cleared, others, counts = [], [], Counter[str]()
+    for message, customer in zip(decidable, facts, strict=True):
+        decision = policy.decide(message_facts(message), customer, rules.policy, now)
+        _note(message, decision, now)
+        (cleared if message.state == State.SENDING else others).append(message)
+    for group, ends in ((cleared, False), (others, True)):
+        _write(group, claim, ends=ends)
+    withheld = [message for message in others if message.state == State.WITHHELD]
+    log.record_many([announce.withheld(message, now) for message in withheld], now=now)
+    counts.update("held" if message.state == State.QUEUED else message.state for message in others)
+    return cleared, counts
+
+
+def _lock(messages: Collection[Message]) -> tuple[list[Message], list[Message]]:
+    """Messages whose customers are ours for this transaction, and those somebody else has in hand."""
+    if not connection.features.has_select_for_update_skip_locked:
+        return list(messages), []  # SQLite: the transaction itself is exclusive
+    marketing = {message.customer_id for message in messages if message.lane == Message.Lane.MARKETING}
+    rows = Customer.objects.filter(pk__in=marketing).select_for_update(skip_locked=True, no_key=True)
+    ours = set(rows.values_list("pk", flat=True)) if marketing else set()
+    busy = marketing - ours
+    return (
+        [message for message in messages if message.lane == Message.Lane.SERVICE or message.customer_id in ours],
+        [message for message in messages if message.lane == Message.Lane.MARKETING and message.customer_id in busy],
+    )
+
+
+def _look_up_addresses(messages: Collection[Message]) -> None:
+    """Whoever had no address when the message was queued may have one by now."""
+    for message in messages:
+        if not message.address:
+            message.address = address_of(message.customer, message.channel)
+            message.address_hash = hash_address(message.channel, message.address)
+
+
+def _note(message: Message, decision: policy.Decision, now: datetime) -> None:
+    message.decision = policy.as_json(decision)
+    match decision:
+        case policy.Send():
+            message.reason, message.cleared_at = "", now
+        case policy.Hold():
+            message.state, message.reason, message.due_at = State.QUEUED, decision.reason, decision.until
+            message.attempts -= 1
+            message.cleared_at = None
+        case policy.Withhold():
+            # A call whose answer was lost may have got through: then it is not for us to say that it was withheld.
+            message.state = State.UNKNOWN_FINAL if message.wire_at else State.WITHHELD
+            message.reason, message.ended_at = decision.reason, now
+            message.attempts -= 1
+
+
+def _write(messages: Collection[Message], claim: Claim, *, ends: bool) -> None:
+    rows = [
+        {"id": message.pk, "lease_token": claim.token, **{name: getattr(message, name) for name in _FIELDS}}
+        for message in messages
+    ]
+    if ends:
+        claims.write(rows, fields=_FIELDS)
+    else:
+        claims.update(rows, fields=_FIELDS)

@@ -1,0 +1,218 @@
+"""One claimed batch on its way through one provider: clear, compose, mark, call, write down."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from crm.events import log
+from crm.lib import bulk, lifeline
+from crm.models import Consent
+from messaging.channels.base import (
+    NeverSent,
+    Outcome,
+    Parcel,
+    PermanentFailure,
+    Provider,
+    RateLimited,
+    Uncertain,
+)
+from messaging.channels.reasons import Reason
+from messaging.models import Attempt, ChannelSettings, Message, Suppression
+from messaging.outbox import announce, claims, clearance, flow, results
+from messaging.outbox.claims import Claim
+from messaging.outbox.clearance import SOON
+from messaging.outbox.facts import Rules
+from messaging.outbox.results import Call
+from messaging.rendering.letters import CannotCompose, Letter, Letters
+
+logger = logging.getLogger("waymark.outbox")
+State = Message.State
+Ready = tuple[Message, Letter]
+
+
+class Delivery:
+    """Carries one claim. Made for one `run`."""
+
+    def __init__(
+        self, channel: ChannelSettings, provider: Provider, claim: Claim, rules: Rules, *, now: datetime
+    ) -> None:
+        self._channel = channel
+        self._provider = provider
+        self._claim = claim
+        self._rules = rules
+        self._now = now
+        self._started = time.monotonic()
+        self._waiting: deque[Ready] = deque()
+        self._flying: dict[str, tuple[Message, float]] = {}
+        # Set when nothing more may start; what is left goes back in line for then.
+        self._halted_until: datetime | None = None
+        self.counts: Counter[str] = Counter()
+
+    def run(self) -> Counter[str]:
+        """Send what may be sent; return how many messages are now in each state ("held": waiting for a reason)."""
+        cleared, counts = clearance.clear(self._claim, self._rules, now=self._now)
+        self.counts += counts
+        self._waiting.extend(self._compose(cleared))
+        ended: list[Call] = []
+        try:
+            for parcel, outcome in self._provider.send(self._parcels()):
+                ended.append(self._land(parcel.key, outcome))
+                if len(ended) >= self._provider.traits.in_flight:
+                    self._settle(ended)
+                    ended = []
+        except Exception:
+            logger.exception("provider %s broke off", self._channel.provider)
+        # Whoever is still in the air got no outcome: nobody knows.
+        ended += [self._land(key, Uncertain("the provider gave no outcome")) for key in list(self._flying)]
+        self._settle(ended)
+        self._return_the_rest()
+        return self.counts
+
+    # --- Before the wire --------------------------------------------------------------------------
+
+    def _compose(self, messages: Collection[Message]) -> list[Ready]:
+        """The letters of `messages`; those that cannot be written end here, each on its own."""
+        letters = Letters(messages, self._rules.shop)
+        ready, failed = [], []
+        for message in messages:
+            try:
+                ready.append((message, letters.compose(message, message.customer)))
+            except CannotCompose as error:
+                failed.append(Call(message, PermanentFailure(error.detail, reason=error.reason), 0))
+        if failed:
+            self.counts += self._write(failed)
+        return ready
+
+    def _parcels(self) -> Iterator[Parcel]:
+        """Parcels as the provider has room for them, marked as on the wire a few at a time."""
+        while self._waiting and not self._halted_until:
+            chunk = [self._waiting.popleft() for _ in range(min(self._provider.traits.in_flight, len(self._waiting)))]
+            if not self._may_go_on():
+                self._waiting.extendleft(reversed(chunk))
+                return
+            for message, letter in self._mark(chunk):
+                self._flying[message.key] = (message, time.monotonic())
+                yield _parcel(message, letter, self._channel, self._now)
+
+    def _may_go_on(self) -> bool:
+        """Asked before every few calls: kill switch, a worker told to stop, and enough of the lease left for a call."""
+        elapsed = timedelta(seconds=time.monotonic() - self._started)
+        enough = self._claim.until - self._now - elapsed > self._provider.traits.timeout
+        if enough and not lifeline.is_cut() and flow.is_on(self._channel):
+            return True
+        self._halted_until = self._now + SOON
+        return False
+
+    @transaction.atomic
+    def _mark(self, chunk: list[Ready]) -> list[Ready]:
+        """
+        Write down that these calls start now, with what they say; leave out what is no longer ours to send.
+
+        The lease, an opt-out and the suppression list are looked at once more, in the transaction that marks the rows:
+        after it commits nothing stands between the row and the wire.
+        """
+        verdicts = {
+            pk: Reason.SUPPRESSED if suppressed else Reason.OPTED_OUT if opted_out else None
+            for pk, suppressed, opted_out in _still_ours([message.pk for message, _ in chunk], self._claim.token)
+        }
+        going = [(message, letter) for message, letter in chunk if verdicts.get(message.pk, "") is None]
+        stopped = [message for message, _ in chunk if verdicts.get(message.pk)]
+        for message, letter in going:
+            _put_text(message, letter, self._now)
+        claims.update([_text_row(message, self._claim.token) for message, _ in going], fields=_TEXT)
+        tries = [
+            Attempt(message=message, token=self._claim.token, provider=self._channel.provider, started_at=self._now)
+            for message, _ in going
+        ]
+        bulk.insert_new(Attempt, tries, unique=("message_id", "token"))
+        self._withhold(stopped, verdicts)
+        return going
+
+    def _withhold(self, messages: Collection[Message], verdicts: dict[int, Reason | None]) -> None:
+        for message in messages:
+            message.state, message.reason, message.ended_at = State.WITHHELD, verdicts[message.pk] or "", self._now
+            message.cleared_at = None
+        fields = ("state", "reason", "ended_at", "cleared_at")
+        rows = [
+            {"id": message.pk, "lease_token": self._claim.token, **{name: getattr(message, name) for name in fields}}
+            for message in messages
+        ]
+        claims.write(rows, fields=fields)
+        log.record_many([announce.withheld(message, self._now) for message in messages], now=self._now)
+        self.counts[State.WITHHELD] += len(messages)
+
+    # --- After it ---------------------------------------------------------------------------------
+
+    def _land(self, key: str, outcome: Outcome) -> Call:
+        message, started = self._flying.pop(key)
+        return Call(message, outcome, int((time.monotonic() - started) * 1000))
+
+    def _settle(self, ended: list[Call]) -> None:
+        if not ended:
+            return
+        self.counts += self._write(ended)
+        outcomes = [call.outcome for call in ended]
+        goes_on = flow.note(self._channel, flow.Calls.of(outcomes), self._now)
+        waits = [outcome.retry_after or flow.PAUSE for outcome in outcomes if isinstance(outcome, RateLimited)]
+        if waits:
+            self._halted_until = self._now + max(waits)
+        elif not goes_on or all(isinstance(outcome, NeverSent) for outcome in outcomes):
+            self._halted_until = self._now + SOON
+
+    def _write(self, ended: list[Call]) -> Counter[str]:
+        return results.write_results(ended, self._claim.token, provider=self._channel.provider, now=self._now)
+
+    def _return_the_rest(self) -> None:
+        rest = [message for message, _ in self._waiting]
+        claims.release(rest, self._claim.token, due_at=self._halted_until or self._now + SOON)
+
+
+_TEXT = ("subject", "body", "html", "segments", "version_id", "language", "wire_at")
+
+
+def _still_ours(ids: list[int], token: str) -> list[tuple[int, bool, bool]]:
+    """(id, suppressed, opted out) of the messages that `token` still holds; the rows are locked."""
+    listed = Suppression.objects.standing().filter(channel=OuterRef("channel"), address_hash=OuterRef("address_hash"))
+    for_all = listed.filter(scope=Suppression.Scope.ALL)
+    opted_out = Consent.objects.filter(
+        customer=OuterRef("customer"), channel=OuterRef("channel"), topic=OuterRef("topic"), state="out"
+    )
+    rows = Message.objects.filter(pk__in=ids, lease_token=token, state=State.SENDING).order_by("pk")
+    asked = rows.annotate(
+        suppressed=Exists(for_all) | Q(Exists(listed), lane=Message.Lane.MARKETING), opted_out=Exists(opted_out)
+    ).select_for_update(of=("self",), no_key=True)
+    return [
+        (pk, suppressed and not is_answer, opted_out and not is_answer)
+        for pk, suppressed, opted_out, is_answer in asked.values_list("pk", "suppressed", "opted_out", "is_answer")
+    ]
+
+
+def _put_text(message: Message, letter: Letter, now: datetime) -> None:
+    message.subject, message.body, message.html = letter.subject, letter.body, letter.html
+    message.segments, message.version_id, message.language = letter.segments, letter.version_id, letter.language
+    message.wire_at = now
+
+
+def _text_row(message: Message, token: str) -> dict[str, object]:
+    return {"id": message.pk, "lease_token": token, **{name: getattr(message, name) for name in _TEXT}}
+
+
+def _parcel(message: Message, letter: Letter, channel: ChannelSettings, now: datetime) -> Parcel:
+    return Parcel(
+        key=message.key,
+        to=message.address,
+        at=now,
+        channel=message.channel,
+        sender=channel.sender,
+        subject=letter.subject,
+        body=letter.body,
+        html=letter.html,
+        unsubscribe_url=letter.unsubscribe_url,
+    )

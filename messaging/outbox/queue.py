@@ -1,0 +1,177 @@
+"""Put messages on the ledger. Nobody else creates them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+
+from crm.events import log
+from crm.lib import bell, bulk
+from crm.models import Channel, Customer, Shop, Topic
+from messaging.channels.reasons import Reason
+from messaging.models import ChannelSettings, Message, Template
+from messaging.models.suppression import hash_address
+from messaging.outbox import announce
+from messaging.outbox.addresses import address_of
+
+BELL = "send_due"
+
+
+class InvalidRequest(ValueError):
+    """A request that can never become a message; says which, and why."""
+
+    def __init__(self, request: MessageRequest, fault: str) -> None:
+        super().__init__(f"{request.dedupe_key}: {fault}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRequest:
+    """
+    What somebody wants said.
+
+    Attributes:
+        channel, fallback: tried in this order; the first on which we have the customer's address is used.
+        topic: slug of a topic; it says whether this is marketing.
+        template: slug of a template; or `subject` and `body`, Liquid as well, filled in when it is sent.
+        is_literal: `subject` and `body` are final, as a person typed them.
+        is_answer: the answer to a keyword the person has just sent; see messaging.outbox.policy.
+        address: write here rather than to the address on the customer's record.
+        context: JSON data for the template, by root: {"order": {...}}; roots are those of rendering.variables.OPEN.
+        dedupe_key: names the intent, e.g. "enrolment:12:ask:1". The same key again is the same message.
+        cause: JSON shown to staff and told with every fact, e.g. {"kind": "flow", "flow": slug, "enrolment": 12}.
+        not_before, expires_at: aware; not sent earlier, of no use from then on.
+        priority: of one customer's messages on one channel the higher goes first, and gets the room under a cap.
+    """
+
+    customer_id: int
+    channel: str
+    topic: str
+    dedupe_key: str
+    template: str = ""
+    subject: str = ""
+    body: str = ""
+    fallback: Sequence[str] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
+    cause: Mapping[str, Any] = field(default_factory=dict)
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    over_cap: Literal["skip", "hold"] = "skip"
+    priority: int = 0
+    is_literal: bool = False
+    is_answer: bool = False
+    address: str = ""
+
+
+@transaction.atomic
+def queue_messages(requests: Sequence[MessageRequest], *, now: datetime) -> list[Message]:
+    """
+    Write a row for each request, in the caller's transaction; a fixed number of queries, whatever their number.
+
+    Whether a message may go out is asked when it is sent. Only what can never be sent is decided here: we have no
+    address (withheld, "unreachable"), or there is no such template (failed, "no_template"); the row says so, and the
+    caller goes on.
+
+    Returns:
+        One message per request, in order; for a known dedupe key the message of that time, untouched.
+
+    Raises:
+        InvalidRequest: an unknown customer, topic or channel, or nothing to say. Nothing is written then.
+    """
+    if not requests:
+        return []
+    desk = _Desk(requests)
+    rows = [desk.row(request, now) for request in requests]
+    new = bulk.insert_new(Message, rows, unique=("dedupe_key",))
+    by_key = {message.dedupe_key: message for message in new}
+    if len(by_key) < len(requests):
+        known = {request.dedupe_key for request in requests} - by_key.keys()
+        found = Message.objects.filter(dedupe_key__in=known).select_related("topic", "template")
+        by_key.update((message.dedupe_key, message) for message in found)
+    ended = [message for message in new if message.state != Message.State.QUEUED]
+    if ended:
+        tell = {Message.State.WITHHELD: announce.withheld, Message.State.FAILED: announce.failed}
+        log.record_many([tell[Message.State(message.state)](message, now) for message in ended], now=now)
+    if len(ended) < len(new):
+        bell.ring(BELL)
+    return [by_key[request.dedupe_key] for request in requests]
+
+
+class _Desk:
+    """What a batch of requests needs to know, read once."""
+
+    def __init__(self, requests: Sequence[MessageRequest]) -> None:
+        self._customers = Customer.objects.in_bulk({request.customer_id for request in requests})
+        self._topics = {topic.slug: topic for topic in Topic.objects.all()}
+        self._channels = set(ChannelSettings.objects.values_list("channel", flat=True))
+        self._language = Shop.current().language
+        slugs = {request.template for request in requests} - {""}
+        live = Template.objects.filter(slug__in=slugs, versions__published_at__isnull=False).distinct()
+        self._templates = {(template.slug, template.channel): template for template in live if slugs}
+
+    def row(self, request: MessageRequest, now: datetime) -> Message:
+        """The ledger row for one request, not saved."""
+        customer, topic = self._check(request)
+        channel, address, template, fault = self._way(request, customer)
+        planned = max(request.not_before or now, now)
+        message = Message(
+            dedupe_key=request.dedupe_key,
+            customer=customer,
+            channel=channel,
+            topic=topic,
+            lane=Message.Lane.MARKETING if topic.is_marketing else Message.Lane.SERVICE,
+            address=address,
+            address_hash=hash_address(channel, address),
+            language=customer.language or self._language,
+            template=template,
+            is_literal=request.is_literal,
+            context=dict(request.context),
+            cause=dict(request.cause),
+            priority=request.priority,
+            over_cap=request.over_cap,
+            is_answer=request.is_answer,
+            queued_at=now,
+            planned_at=planned,
+            due_at=planned,
+            expires_at=request.expires_at,
+        )
+        if request.is_literal:
+            message.subject, message.body = " ".join(request.subject.split()), request.body
+        elif not request.template:
+            message.source_subject, message.source_body = request.subject, request.body
+        if fault:
+            unreachable = fault == Reason.UNREACHABLE
+            message.state = Message.State.WITHHELD if unreachable else Message.State.FAILED
+            message.reason, message.ended_at = fault, now
+        return message
+
+    def _check(self, request: MessageRequest) -> tuple[Customer, Topic]:
+        customer, topic = self._customers.get(request.customer_id), self._topics.get(request.topic)
+        if customer is None:
+            raise InvalidRequest(request, f"there is no customer {request.customer_id}")
+        if topic is None:
+            raise InvalidRequest(request, f"unknown topic {request.topic!r}; known are {', '.join(self._topics)}")
+        for channel in (request.channel, *request.fallback):
+            if channel not in Channel.values:
+                raise InvalidRequest(request, f"unknown channel {channel!r}; known are {', '.join(Channel.values)}")
+        if bool(request.template) == bool(request.body):
+            raise InvalidRequest(request, "needs either a template or a text")
+        return customer, topic
+
+    def _way(self, request: MessageRequest, customer: Customer) -> tuple[str, str, Template | None, Reason | None]:
+        """(channel, address, template, what is wrong) of the first channel that works."""
+        fault = Reason.UNREACHABLE
+        for channel in (request.channel, *request.fallback):
+            address = request.address or address_of(customer, channel)
+            if not address or channel not in self._channels:
+                continue
+            if not request.template:
+                return channel, address, None, None
+            template = self._templates.get((request.template, channel))
+            if template:
+                return channel, address, template, None
+            fault = Reason.NO_TEMPLATE
+        return request.channel, "", None, fault

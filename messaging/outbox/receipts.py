@@ -1,0 +1,154 @@
+"""
+Providers' receipts become states and facts.
+
+They may come twice, in any order, before the call that sent the message has returned, or for messages we do not know.
+Every one is kept; a state only ever moves forward.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from crm.events import log
+from crm.events.types import EventDraft
+from crm.lib import bulk
+from messaging.channels.base import News, ReceiptIn
+from messaging.channels.reasons import Reason
+from messaging.models import Message, Receipt
+from messaging.outbox import announce
+from messaging.outbox.addresses import suppress_refused
+
+State = Message.State
+
+# Forward means a higher number. Delivery is proof and beats whatever was thought before; what never went out on purpose
+# is not moved by a receipt that can only be a mistake.
+_RANK = {
+    State.QUEUED: 0, State.SENDING: 0, State.UNKNOWN: 0, State.UNKNOWN_FINAL: 0, State.DEAD: 0,
+    State.SENT: 1, State.FAILED: 2, State.DELIVERED: 3, State.WITHHELD: 4, State.CANCELLED: 4,
+}  # fmt: skip
+_STATES = {
+    News.SENT: State.SENT,
+    News.DELIVERED: State.DELIVERED,
+    News.UNDELIVERED: State.FAILED,
+    News.BLOCKED: State.FAILED,
+    News.UNKNOWN_ADDRESS: State.FAILED,
+    News.COMPLAINED: State.DELIVERED,
+}
+_REASONS = {
+    News.UNDELIVERED: Reason.UNDELIVERED,
+    News.BLOCKED: Reason.BLOCKED,
+    News.UNKNOWN_ADDRESS: Reason.UNKNOWN_ADDRESS,
+    News.COMPLAINED: Reason.COMPLAINED,
+}
+_FIELDS = (
+    "state", "reason", "detail", "sent_at", "delivered_at", "ended_at", "unknown_at", "provider_reference",
+)  # fmt: skip
+
+
+@transaction.atomic
+def take_receipts(receipts: Sequence[ReceiptIn], *, now: datetime) -> Counter[str]:
+    """Keep the receipts and move their messages on, in a fixed number of queries; return how many moved where."""
+    if not receipts:
+        return Counter()
+    by_key, by_reference = _messages(receipts)
+    rows = []
+    for receipt in receipts:
+        message = by_key.get(receipt.key) or by_reference.get((receipt.provider, receipt.reference))
+        rows.append(
+            Receipt(
+                provider=receipt.provider, event_id=receipt.event_id[:200], message=message,
+                reference=receipt.reference[:200], news=receipt.news, detail=receipt.detail[:500],
+                raw=dict(receipt.raw), occurred_at=receipt.at, received_at=now,
+            )
+        )  # fmt: skip
+    new = bulk.insert_new(Receipt, rows, unique=("provider", "event_id"))
+    return _apply([(row.message, row) for row in new if row.message], now)
+
+
+@transaction.atomic
+def match_early(messages: Collection[Message], *, provider: str, now: datetime) -> None:
+    """Apply receipts that came before we knew these messages' references."""
+    by_reference = {message.provider_reference: message.pk for message in messages}
+    early = list(Receipt.objects.filter(message=None, provider=provider, reference__in=by_reference.keys()))
+    if not early:
+        return
+    owners = _locked(Q(pk__in=by_reference.values()))
+    known = {message.pk: message for message in owners}
+    for receipt in early:
+        receipt.message = known[by_reference[receipt.reference]]
+    Receipt.objects.bulk_update(early, ["message"])
+    _apply([(receipt.message, receipt) for receipt in early if receipt.message], now)
+
+
+def _messages(
+    receipts: Sequence[ReceiptIn],
+) -> tuple[dict[str, Message], dict[tuple[str, str], Message]]:
+    """The messages they speak of, by our key and by the provider's reference; locked in one order."""
+    keys = {receipt.key for receipt in receipts if _is_key(receipt.key)}
+    references = {receipt.reference for receipt in receipts if receipt.reference and not _is_key(receipt.key)}
+    wanted = Q(public_id__in=keys)
+    if references:
+        wanted |= Q(provider_reference__in=references)
+    found = _locked(wanted)
+    return (
+        {message.key: message for message in found},
+        {(message.provider, message.provider_reference): message for message in found if message.provider_reference},
+    )
+
+
+def _locked(wanted: Q) -> list[Message]:
+    rows = Message.objects.filter(wanted).select_related("topic", "template").order_by("pk")
+    return list(rows.select_for_update(of=("self",), no_key=True))
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return bool(text) and uuid.UUID(hex=text).hex == text
+    except ValueError:
+        return False
+
+
+def _apply(receipts: Sequence[tuple[Message, Receipt]], now: datetime) -> Counter[str]:
+    """Move each message as far as its receipts say, in the order they happened."""
+    moved: dict[int, Message] = {}
+    facts: list[EventDraft] = []
+    refused: list[tuple[Message, Reason]] = []
+    for message, receipt in sorted(receipts, key=lambda pair: (pair[1].occurred_at, pair[1].pk)):
+        news = News(receipt.news)
+        if news in _REASONS:
+            refused.append((message, _REASONS[news]))
+        if _move(message, receipt, _STATES[news]):
+            moved[message.pk] = message
+            facts += _facts(message, receipt)
+    fields = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved.values()]
+    bulk.update_rows(Message, fields, fields=_FIELDS)
+    suppress_refused(refused, now=now)
+    log.record_many(facts, now=now)
+    return Counter(message.state for message in moved.values())
+
+
+def _move(message: Message, receipt: Receipt, state: str) -> bool:
+    if _RANK[State(state)] <= _RANK[State(message.state)]:
+        return False
+    message.state, message.unknown_at = state, None
+    message.sent_at = message.sent_at or receipt.occurred_at
+    message.provider_reference = message.provider_reference or receipt.reference
+    message.reason, message.detail = "", ""
+    if state == State.DELIVERED:
+        message.delivered_at = message.ended_at = receipt.occurred_at
+    elif state == State.FAILED:
+        message.reason, message.detail = _REASONS[News(receipt.news)], receipt.detail
+        message.ended_at = receipt.occurred_at
+    return True
+
+
+def _facts(message: Message, receipt: Receipt) -> list[EventDraft]:
+    if message.state == State.DELIVERED:
+        return [announce.delivered(message, receipt.occurred_at)]
+    return [announce.failed(message, receipt.occurred_at)] if message.state == State.FAILED else []

@@ -1,0 +1,84 @@
+"""Send what is due."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from datetime import datetime
+
+from django.db.models import Min
+
+from crm.lib.vault import CannotUnseal
+from messaging.channels import registry
+from messaging.channels.base import Provider
+from messaging.models import ChannelSettings, Message
+from messaging.outbox import claims, flow
+from messaging.outbox.delivery import Delivery
+from messaging.outbox.facts import Rules
+
+logger = logging.getLogger("waymark.outbox")
+
+# No new batch is begun after so many seconds, so that a slow provider does not keep the tick from ending.
+BUDGET = 10
+# Service messages first; None are the suspects, one at a time.
+_LANES = (Message.Lane.SERVICE, Message.Lane.MARKETING, None)
+
+
+def send_due(*, now: datetime, limit: int) -> Counter[str]:
+    """
+    Send up to `limit` messages that are due, the open channels taking turns, and return how many are now in each state.
+
+    "held" are those that wait for a reason, such as quiet hours. Several workers may call this at once.
+    """
+    counts: Counter[str] = Counter()
+    deadline = time.monotonic() + BUDGET
+    channels = flow.open_channels()
+    rules: Rules | None = None
+    while channels and counts.total() < limit and time.monotonic() < deadline:
+        share = max((limit - counts.total()) // len(channels), 1)
+        for channel in list(channels):
+            provider = _provider(channel)
+            claim = provider and _claim(channel, provider, share, now)
+            if not provider or not claim:
+                channels.remove(channel)
+                continue
+            rules = rules or Rules.current()
+            counts += Delivery(channel, provider, claim, rules, now=now).run()
+    return counts
+
+
+def next_due_at() -> datetime | None:
+    """When the next message that may go out is due; None when nothing waits on an open channel."""
+    channels = [channel.channel for channel in flow.open_channels()]
+    found: datetime | None = Message.objects.queued().filter(channel__in=channels).aggregate(at=Min("due_at"))["at"]
+    return found
+
+
+def _claim(channel: ChannelSettings, provider: Provider, share: int, now: datetime) -> claims.Claim | None:
+    """A batch of the channel as large as its provider will take now; None when there is nothing to do."""
+    granted = flow.reserve(channel, min(share, provider.traits.batch), now)
+    if not granted:
+        return None
+    for lane in _LANES:
+        claim = claims.claim(
+            channel=channel.channel,
+            lane=lane,
+            provider=channel.provider,
+            now=now,
+            limit=1 if lane is None else granted,
+        )
+        if claim.messages:
+            flow.refund(channel, granted - len(claim.messages))
+            return claim
+    flow.refund(channel, granted)
+    return None
+
+
+def _provider(channel: ChannelSettings) -> Provider | None:
+    """The channel's provider; None, and an error in the log, when its settings are of no use. Its messages wait."""
+    try:
+        return registry.provider(channel.provider, channel.config)
+    except (registry.UnknownProvider, CannotUnseal) as error:
+        logger.error("channel %s cannot send: %s", channel.channel, error)  # noqa: TRY400 - the message says it all
+        return None

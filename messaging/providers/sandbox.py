@@ -1,0 +1,54 @@
+"""The sandbox phone: nothing leaves the machine; what would have arrived is a row to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from crm.lib import bulk
+from messaging.channels.base import Accepted, News, Outcome, Parcel, ReceiptIn, Repeat, Traits
+from messaging.models import SandboxText
+
+NAME = "sandbox"
+BY_HAND = "by_hand"
+
+
+class SandboxProvider:
+    """
+    Keeps every parcel as a text on its recipient's phone, once per key, and reports it delivered in the same breath.
+
+    With `{"receipts": "by_hand"}` it reports nothing: messages stay sent until somebody plays their fate
+    (messaging.inbound.phone).
+    """
+
+    traits = Traits(repeat=Repeat.KEY, key_life=timedelta(days=36_500), batch=1_000, in_flight=1_000)
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._reports = config.get("receipts") != BY_HAND
+
+    def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
+        while taken := list(islice(parcels, self.traits.in_flight)):
+            news = News.DELIVERED if self._reports else ""
+            bulk.insert_new(SandboxText, [_text(parcel, news) for parcel in taken], unique=("key",))
+            for parcel in taken:
+                receipts = (_delivered(parcel),) if self._reports else ()
+                yield parcel, Accepted(reference=f"sandbox-{parcel.key}", receipts=receipts)
+
+    def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
+        return {}  # repeating by key is enough
+
+
+def _text(parcel: Parcel, news: str) -> SandboxText:
+    return SandboxText(
+        address=parcel.to, channel=parcel.channel, is_from_us=True, key=parcel.key, sender=parcel.sender,
+        subject=parcel.subject, body=parcel.body, html=parcel.html, news=news, at=parcel.at,
+    )  # fmt: skip
+
+
+def _delivered(parcel: Parcel) -> ReceiptIn:
+    return ReceiptIn(
+        provider=NAME, event_id=f"{parcel.key}:{News.DELIVERED}", news=News.DELIVERED, at=parcel.at, key=parcel.key,
+        reference=f"sandbox-{parcel.key}",
+    )  # fmt: skip

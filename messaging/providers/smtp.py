@@ -1,0 +1,114 @@
+"""Email through Django's mail backend (EMAIL_URL)."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import BadHeaderError, EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+
+from messaging.channels.base import (
+    Accepted,
+    AccountRefused,
+    Failure,
+    NeverSent,
+    Outcome,
+    Parcel,
+    PermanentFailure,
+    Repeat,
+    TemporaryFailure,
+    Traits,
+    Uncertain,
+)
+from messaging.channels.reasons import Reason
+
+# RFC 5321 §4.2.1: 4yz means "not now", 5yz "never". RFC 3463 §3.2: x.1.1 and its like name the mailbox as the fault.
+_NOT_NOW = range(400, 500)
+_NO_SUCH_MAILBOX = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
+
+
+class SmtpProvider:
+    """
+    One connection for a batch, one mail at a time. A mail server gives no id, so our Message-ID is the reference.
+
+    There is no way to ask a mail server whether it has a message: a lost answer stays unknown.
+    """
+
+    traits = Traits(repeat=Repeat.NEVER, batch=50, in_flight=1, timeout=timedelta(seconds=30))
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        pass  # the server is EMAIL_URL
+
+    def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
+        connection = get_connection(timeout=self.traits.timeout.total_seconds())
+        try:
+            for parcel in parcels:
+                yield parcel, _hand_over(parcel, connection)
+        finally:
+            connection.close()
+
+    def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+
+def _hand_over(parcel: Parcel, connection: BaseEmailBackend) -> Outcome:
+    try:
+        connection.open()
+    except smtplib.SMTPAuthenticationError as error:
+        return AccountRefused(_words(error))
+    except (smtplib.SMTPException, OSError) as error:
+        return NeverSent(f"{type(error).__name__}: {error}")
+    mail = _mail(parcel, connection)
+    try:
+        mail.send()
+    except Exception as error:  # noqa: BLE001 - each backend has errors of its own
+        return _failure(error, connection)
+    return Accepted(reference=mail.extra_headers["Message-ID"])
+
+
+def _mail(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternatives:
+    sender = parcel.sender or settings.DEFAULT_FROM_EMAIL
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    headers = {"Message-ID": f"<{parcel.key}@{domain}>"}
+    if parcel.unsubscribe_url:
+        headers["List-Unsubscribe"] = f"<{parcel.unsubscribe_url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail = EmailMultiAlternatives(
+        parcel.subject, parcel.body, sender, [parcel.to], headers=headers, connection=connection
+    )
+    if parcel.html:
+        mail.attach_alternative(parcel.html, "text/html")
+    return mail
+
+
+def _failure(error: Exception, connection: BaseEmailBackend) -> Failure:
+    if isinstance(error, BadHeaderError):
+        return PermanentFailure(str(error))
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, reply = next(iter(error.recipients.values()))
+        return _refused(code, reply.decode(errors="replace"))
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return AccountRefused(_words(error))
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _refused(error.smtp_code, _words(error))
+    # Cut off in the middle, perhaps behind the final dot: the connection is of no more use either.
+    connection.close()
+    return Uncertain(f"{type(error).__name__}: {error}")
+
+
+def _refused(code: int, reply: str) -> Failure:
+    words = f"{code} {reply}"
+    if code in _NOT_NOW:
+        return TemporaryFailure(words)
+    unknown = any(reply.startswith(status) for status in _NO_SUCH_MAILBOX)
+    return PermanentFailure(words, reason=Reason.UNKNOWN_ADDRESS if unknown else Reason.REFUSED)
+
+
+def _words(error: smtplib.SMTPResponseException) -> str:
+    reply = error.smtp_error
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)

@@ -1,0 +1,185 @@
+"""What a message says to one person: the right variant, filled in, as text and HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Prefetch
+from django.utils import translation
+from django.utils.html import escape, linebreaks
+from django.utils.translation import gettext as _
+
+from crm.models import Channel, Customer, Shop
+from messaging.channels.reasons import Reason
+from messaging.models import Message, TemplateVariant, TemplateVersion
+from messaging.rendering import links, liquid, sms
+
+MAX_SEGMENTS = 10
+_URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
+
+
+class CannotCompose(Exception):
+    """There is no text for this message; `reason` is NO_TEMPLATE or TEMPLATE_ERROR."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The text that leaves. `segments` is 0 unless it is an SMS; `unsubscribe_url` is "" for service messages."""
+
+    body: str
+    language: str
+    subject: str = ""
+    html: str = ""
+    segments: int = 0
+    version_id: int | None = None
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    subject: str
+    body: str
+    html: str
+    language: str
+    version_id: int | None = None
+
+
+class Letters:
+    """Composes the letters of a batch. Loading costs two queries, whatever the batch; parsing happens once a text."""
+
+    def __init__(self, messages: Iterable[Message], shop: Shop) -> None:
+        self._shop = shop
+        self._versions = live_versions({message.template_id for message in messages if message.template_id})
+
+    def compose(self, message: Message, customer: Customer) -> Letter:
+        """
+        Fill in the newest published version, in the language nearest to the message's.
+
+        Raises:
+            CannotCompose: nothing is published, a variable is missing, or the text is empty or too long.
+        """
+        source = self._source(message)
+        if message.is_literal:
+            return _finish(message, source, source.subject, source.body, "")
+        context = context_for(message, customer, self._shop)
+        try:
+            subject, body, html = (
+                liquid.parse(text, html=index == 2).render(context, language=source.language) if text else ""
+                for index, text in enumerate((source.subject, source.body, source.html))
+            )
+        except (liquid.InvalidTemplate, liquid.RenderFailed) as error:
+            raise CannotCompose(Reason.TEMPLATE_ERROR, str(error)) from error
+        return _finish(message, source, subject, body, html)
+
+    def _source(self, message: Message) -> _Source:
+        language = message.language or self._shop.language
+        if message.is_literal:
+            return _Source(message.subject, message.body, "", language)
+        if message.template_id is None:
+            return _Source(message.source_subject, message.source_body, "", language)
+        version = self._versions.get(message.template_id)
+        variant = version and nearest(list(version.variants.all()), language, self._shop.language)
+        if version is None or variant is None:
+            raise CannotCompose(Reason.NO_TEMPLATE, "nothing is published")
+        return _Source(variant.subject, variant.body, variant.html, variant.language, version.pk)
+
+
+def live_versions(template_ids: Iterable[int]) -> dict[int, TemplateVersion]:
+    """The newest published version of each template, with its variants; two queries."""
+    variants = Prefetch("variants", TemplateVariant.objects.order_by("language"))
+    versions = TemplateVersion.objects.published().filter(template__in=set(template_ids)).order_by("number")
+    return {version.template_id: version for version in versions.prefetch_related(variants)}
+
+
+def nearest(variants: Sequence[TemplateVariant], *languages: str) -> TemplateVariant | None:
+    """The variant for the first of `languages` that has one ("th-TH" is served by "th"), else any; None of none."""
+    by_language = {variant.language.lower(): variant for variant in variants}
+    for language in languages:
+        wanted = language.lower()
+        found = by_language.get(wanted) or by_language.get(wanted.partition("-")[0])
+        if found:
+            return found
+    return variants[0] if variants else None
+
+
+def context_for(message: Message, customer: Customer, shop: Shop) -> dict[str, Any]:
+    """The data a template sees; what the caller gave cannot take the place of ours."""
+    return {
+        **message.context,
+        "customer": {
+            "name": customer.name,
+            "first_name": customer.first_name,
+            "email": customer.email,
+            "phone": str(customer.phone or ""),
+            "language": customer.language,
+            "attributes": customer.attributes,
+        },
+        "shop": {"name": shop.name, "url": links.home_url()},
+        "links": _Links(message, customer),
+        "time_zone": customer.time_zone or shop.time_zone,
+    }
+
+
+class _Links(dict[str, str]):
+    """The signed links of one message, made when a template asks for them: most do not."""
+
+    def __init__(self, message: Message, customer: Customer) -> None:
+        super().__init__()
+        self._message_id, self._customer_id = message.public_id, customer.public_id
+
+    def __missing__(self, name: str) -> str:
+        if name == "unsubscribe":
+            return links.unsubscribe_url(self._message_id)
+        if name == "preferences":
+            return links.preferences_url(self._customer_id)
+        raise KeyError(name)
+
+
+def as_html(text: str, language: str) -> str:
+    """A text as a plain HTML mail: escaped, in paragraphs, its links clickable."""
+    linked = _URL.sub(lambda url: f'<a href="{url[0]}">{url[0]}</a>', escape(text))
+    return f'<!doctype html><html lang="{escape(language)}"><body>{linebreaks(linked, autoescape=False)}</body></html>'
+
+
+def _finish(message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:
+    body = body.strip()
+    if not body:
+        raise CannotCompose(Reason.TEMPLATE_ERROR, "the text is empty")
+    if message.channel == Channel.EMAIL:
+        return _email(message, source, subject, body, html)
+    segments = sms.measure(body).segments if message.channel == Channel.SMS else 0
+    if segments > MAX_SEGMENTS:
+        raise CannotCompose(Reason.TEMPLATE_ERROR, f"{segments} segments; at most {MAX_SEGMENTS} are sent")
+    return Letter(body, source.language, segments=segments, version_id=source.version_id)
+
+
+def _email(message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:
+    """Adds to marketing the way out that law and mailbox providers ask for, unless the text has it."""
+    html = html.strip() or as_html(body, source.language)
+    way_out = ""
+    if message.lane == Message.Lane.MARKETING:
+        way_out = links.unsubscribe_url(message.public_id)
+        with translation.override(source.language):
+            word = _("Unsubscribe")
+        if way_out not in body:
+            body = f"{body}\n\n-- \n{word}: {way_out}"
+        if way_out not in html:
+            html = _before_the_end(html, f'<p><a href="{way_out}">{escape(word)}</a></p>')
+    # A line break would start another header.
+    subject = " ".join(subject.split())
+    return Letter(
+        body, source.language, subject=subject, html=html, version_id=source.version_id, unsubscribe_url=way_out
+    )
+
+
+def _before_the_end(html: str, more: str) -> str:
+    head, end, tail = html.rpartition("</body>")
+    return f"{head}{more}{end}{tail}" if end else html + more
