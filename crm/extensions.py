@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from django.utils.functional import Promise
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
+    from uuid import UUID
+
+    from django.db.models import Model, QuerySet
 
     from crm.models import Customer, User
 
@@ -191,8 +193,16 @@ class CustomerField:
     schema: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Where records of an event's `object_type` are shown: `url(public_id)`. The model has a `public_id`."""
+
+    object_type: str
+    model: type[Model]
+    url: Callable[[UUID], str]
+
+
 Describer = Callable[[Mapping[str, Any]], Description]
-RecordUrls = Callable[[Sequence[int]], Mapping[int, str]]
 UpcomingSource = Callable[["Customer", datetime], Iterable[UpcomingItem]]
 
 _upcoming: dict[str, UpcomingSource] = {}
@@ -206,7 +216,7 @@ _cards: dict[str, DashboardCard] = {}
 _filters: dict[str, ListFilter] = {}
 _columns: dict[str, ListColumn] = {}
 _describers: dict[str, Describer] = {}
-_record_urls: dict[str, RecordUrls] = {}
+_record_pages: dict[str, RecordPage] = {}
 
 
 def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
@@ -245,14 +255,8 @@ def describes(*event_names: str) -> Callable[[Describer], Describer]:
     return decorator
 
 
-def record_urls(object_type: str) -> Callable[[RecordUrls], RecordUrls]:
-    """Register a function (ids of such records) -> {id: the page's URL}, in one query."""
-
-    def decorator(function: RecordUrls) -> RecordUrls:
-        _record_urls[object_type] = function
-        return function
-
-    return decorator
+def add_record_page(page: RecordPage) -> None:
+    _record_pages[page.object_type] = page
 
 
 def add_nav_item(item: NavItem) -> None:
@@ -323,7 +327,15 @@ def describe(event_name: str, properties: Mapping[str, Any]) -> Description:
     return describer(properties) if describer else Description()
 
 
-def urls_of(object_type: str, ids: Sequence[int]) -> Mapping[int, str]:
-    """Where the records `ids` of that type are shown; nothing for a type without pages."""
-    find = _record_urls.get(object_type)
-    return find(ids) if find and ids else {}
+def record_page(object_type: str) -> RecordPage | None:
+    """Where records of that type are shown, if anywhere."""
+    return _record_pages.get(object_type)
+
+
+def urls_of(object_type: str, ids: Sequence[int]) -> dict[int, str]:
+    """Where the records `ids` of that type are shown, in one query; nothing for a type without pages."""
+    page = record_page(object_type)
+    if page is None or not ids:
+        return {}
+    rows = page.model._default_manager.filter(pk__in=ids).values_list("pk", "public_id")
+    return {pk: page.url(public_id) for pk, public_id in rows}

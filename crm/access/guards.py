@@ -34,7 +34,7 @@ def staff_required(permission: str) -> Callable[[View[P]], View[P]]:
                 return _to_sign_in(request)
             if not may(request.user, permission):
                 raise PermissionDenied(permission)
-            shop = cast(Any, request).shop = Shop.current()
+            shop = cast(Any, request).shop = request.user.shop
             with timezone.override(zone(shop.time_zone, "UTC")):
                 return view(request, *args, **kwargs)
 

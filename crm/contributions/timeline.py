@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from crm.extensions import Description, describes, record_urls
+from crm.extensions import Description, RecordPage, add_record_page, describes
 from crm.lib.money import InvalidMoney, Money
 from crm.models import Consent, Purchase, Review, State, Ticket, Touchpoint
 
@@ -36,7 +37,7 @@ def refund(properties: Properties) -> Description:
 
 
 @describes("Page Viewed", "Screen Viewed")
-def page(properties: Properties) -> Description:
+def page_view(properties: Properties) -> Description:
     return Description(_first(properties, "title", "name", "path", "url"))
 
 
@@ -116,28 +117,18 @@ def consent(properties: Properties) -> Description:
     return Description(_join(str(channel), _text(properties, "topic"), str(state)), tone=tone)
 
 
-@record_urls("purchase")
-def purchase_urls(ids: Sequence[int]) -> Mapping[int, str]:
-    rows = Purchase.objects.filter(pk__in=ids).values_list("pk", "public_id")
-    return {pk: reverse("crm:purchase_detail", args=[public_id]) for pk, public_id in rows}
+def _page(url_name: str) -> Callable[[UUID], str]:
+    return lambda public_id: reverse(url_name, args=[public_id])
 
 
-@record_urls("ticket")
-def ticket_urls(ids: Sequence[int]) -> Mapping[int, str]:
-    rows = Ticket.objects.filter(pk__in=ids).values_list("pk", "public_id")
-    return {pk: reverse("crm:ticket_detail", args=[public_id]) for pk, public_id in rows}
-
-
-@record_urls("review")
-def review_urls(ids: Sequence[int]) -> Mapping[int, str]:
-    rows = Review.objects.filter(pk__in=ids).values_list("pk", "public_id")
-    return {pk: f"{reverse('crm:review_list')}?review={public_id}" for pk, public_id in rows}
-
-
-@record_urls("touchpoint")
-def touchpoint_urls(ids: Sequence[int]) -> Mapping[int, str]:
-    rows = Touchpoint.objects.filter(pk__in=ids).values_list("pk", "public_id")
-    return {pk: reverse("crm:touchpoint_detail", args=[public_id]) for pk, public_id in rows}
+PAGES = (
+    RecordPage("purchase", Purchase, _page("crm:purchase_detail")),
+    RecordPage("ticket", Ticket, _page("crm:ticket_detail")),
+    RecordPage("review", Review, lambda public_id: f"{reverse('crm:review_list')}?review={public_id}"),
+    RecordPage("touchpoint", Touchpoint, _page("crm:touchpoint_detail")),
+)
+for page in PAGES:
+    add_record_page(page)
 
 
 def _text(properties: Properties, name: str) -> str:

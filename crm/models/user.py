@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from crm.models.shop import Shop
@@ -31,8 +32,13 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 
+    @cached_property
+    def shop(self) -> Shop:
+        """The shop's settings, read once for as long as this object lives: a request."""
+        return Shop.current()
+
     @property
     def sees_only_own(self) -> bool:
         """Whether the shop shows them only the customers they own and those that nobody owns."""
         is_sales = self.role == self.Role.SALES and not self.is_superuser
-        return is_sales and Shop.current().sales_see == Shop.SalesSee.OWN
+        return is_sales and self.shop.sales_see == Shop.SalesSee.OWN

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -106,11 +106,25 @@ def _names(categories: Collection[str]) -> list[str]:
 
 
 def _entries(events: Sequence[Event]) -> list[Entry]:
-    urls = {
-        kind: extensions.urls_of(kind, sorted({e.object_id for e in events if e.object_type == kind and e.object_id}))
-        for kind in {event.object_type for event in events}
-    }
-    return [_entry(event, urls[event.object_type].get(event.object_id or 0, "")) for event in events]
+    urls = _urls(events)
+    return [_entry(event, urls.get((event.object_type, event.object_id or 0), "")) for event in events]
+
+
+def _urls(events: Sequence[Event]) -> dict[tuple[str, int], str]:
+    """The pages of the records the events speak of, found in one query however many kinds there are."""
+    wanted: dict[str, set[int]] = {}
+    for event in events:
+        if event.object_id and extensions.record_page(event.object_type):
+            wanted.setdefault(event.object_type, set()).add(event.object_id)
+    queries = [
+        page.model._default_manager.filter(pk__in=ids).order_by().values_list(Value(kind), "pk", "public_id")
+        for kind, ids in sorted(wanted.items())
+        if (page := extensions.record_page(kind))
+    ]
+    if not queries:
+        return {}
+    rows = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
+    return {(kind, pk): page.url(public_id) for kind, pk, public_id in rows if (page := extensions.record_page(kind))}
 
 
 def _entry(event: Event, url: str) -> Entry:
