@@ -66,4 +66,4 @@ class Courier:
         for task in flying:
             task.cancel()
         if flying:
-            self._loop.run_until_complete(asyncio.gather(*flying, return_exceptions=True))
+            self._loop.run_until_complete(asyncio.wait(flying))

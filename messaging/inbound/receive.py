@@ -78,9 +78,12 @@ def review(row: InboundMessage, *, means_stop: bool, actor: User, now: datetime)
 def _sender(channel: str, from_address: str, now: datetime) -> tuple[str, Customer | None]:
     """The address in its one form, and whose it is; nobody's when it cannot be answered ("AIS-Info")."""
     raw = from_address.strip()[:254]
-    names = {Channel.SMS: "phone", Channel.EMAIL: "email", Channel.LINE: "line_id"}
     try:
-        who = identities.clean(**{names[Channel(channel)]: raw})
+        who = identities.clean(
+            phone=raw if channel == Channel.SMS else "",
+            email=raw if channel == Channel.EMAIL else "",
+            line_id=raw if channel == Channel.LINE else "",
+        )
     except identities.InvalidIdentity:
         return raw, None
     found = customers.upsert_customer(identities=who, now=now, source=channel)

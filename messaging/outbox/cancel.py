@@ -7,6 +7,7 @@ from datetime import datetime
 
 from messaging.channels.reasons import Reason
 from messaging.models import Message
+from messaging.models.message import MessageQuerySet
 
 
 def cancel_queued(*, customer_ids: Collection[int], now: datetime, enrolment_ids: Collection[int] | None = None) -> int:
@@ -19,11 +20,19 @@ def cancel_queued(*, customer_ids: Collection[int], now: datetime, enrolment_ids
     Args:
         enrolment_ids: only messages whose cause names one of these enrolments.
     """
-    waiting = Message.objects.filter(
-        customer__in=customer_ids, state__in=[Message.State.QUEUED, Message.State.SENDING], wire_at=None
-    )
+    waiting = Message.objects.filter(customer__in=customer_ids)
     if enrolment_ids is not None:
         waiting = waiting.filter(cause__enrolment__in=list(enrolment_ids))
+    return _cancel(waiting, now)
+
+
+def cancel_message(message: Message, *, now: datetime) -> bool:
+    """Cancel this one; False when it has left, or its call has begun."""
+    return bool(_cancel(Message.objects.filter(pk=message.pk), now))
+
+
+def _cancel(rows: MessageQuerySet, now: datetime) -> int:
+    waiting = rows.filter(state__in=[Message.State.QUEUED, Message.State.SENDING], wire_at=None)
     return waiting.update(
         state=Message.State.CANCELLED, reason=Reason.STOPPED, ended_at=now, lease_token="", lease_until=None
     )

@@ -40,7 +40,8 @@ def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], 
     claims.release(busy, claim.token, due_at=now + SOON)
     _look_up_addresses(decidable)
     facts = customer_facts(decidable, rules, now)
-    cleared, others, counts = [], [], Counter[str]()
+    cleared: list[Message] = []
+    others: list[Message] = []
     for message, customer in zip(decidable, facts, strict=True):
         decision = policy.decide(message_facts(message), customer, rules.policy, now)
         _note(message, decision, now)
@@ -49,8 +50,7 @@ def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], 
         _write(group, claim, ends=ends)
     withheld = [message for message in others if message.state == State.WITHHELD]
     log.record_many([announce.withheld(message, now) for message in withheld], now=now)
-    counts.update("held" if message.state == State.QUEUED else message.state for message in others)
-    return cleared, counts
+    return cleared, Counter("held" if message.state == State.QUEUED else message.state for message in others)
 
 
 def _lock(messages: Collection[Message]) -> tuple[list[Message], list[Message]]:

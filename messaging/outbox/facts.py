@@ -106,7 +106,8 @@ def _sent(customer_ids: Collection[int], now: datetime) -> dict[int, list[tuple[
     for pk, customer, at in Message.objects.counted(customer_ids, now - LOOK_BACK).values_list(
         "pk", "customer", "cleared_at"
     ):
-        found[customer].append((pk, at))
+        if at:
+            found[customer].append((pk, at))
     return found
 
 

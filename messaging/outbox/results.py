@@ -54,7 +54,7 @@ def back_off(message: Message) -> timedelta:
     """How long to wait after so many attempts: 30 s, doubling up to an hour, give or take half of it."""
     if not message.attempts:
         return timedelta(0)
-    delay = min(FIRST_DELAY * 2 ** (message.attempts - 1), LONGEST_DELAY)
+    delay = min(FIRST_DELAY * (1 << message.attempts - 1), LONGEST_DELAY)
     jitter = 0.5 + zlib.crc32(f"{message.key}:{message.attempts}".encode()) / 2**32
     return delay * jitter
 

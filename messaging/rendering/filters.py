@@ -52,7 +52,7 @@ def format_date(value: object, pattern: object = "%-d %B %Y", *, context: Render
     if moment.tzinfo is not None:
         name = context.globals.get("time_zone")
         moment = moment.astimezone(ZoneInfo(name if isinstance(name, str) and name in zone_names() else "UTC"))
-    return _DIRECTIVE.sub(lambda match: _DIRECTIVES.get(match[1], lambda _: match[0])(moment), str(pattern)[:100])
+    return _DIRECTIVE.sub(lambda match: _told(match, moment), str(pattern)[:100])
 
 
 def format_money(value: object, currency: object = "") -> str:
@@ -61,6 +61,12 @@ def format_money(value: object, currency: object = "") -> str:
         return str(Money.of(str(value), str(currency)))
     except InvalidMoney:
         return str(value)
+
+
+def _told(directive: re.Match[str], at: datetime) -> str:
+    """What the directive stands for; one we do not know stands for itself."""
+    tell = _DIRECTIVES.get(directive[1])
+    return tell(at) if tell else directive[0]
 
 
 def _moment(value: object) -> datetime | None:

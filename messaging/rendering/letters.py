@@ -86,7 +86,7 @@ class Letters:
         if message.template_id is None:
             return _Source(message.source_subject, message.source_body, "", language)
         version = self._versions.get(message.template_id)
-        variant = version and nearest(list(version.variants.all()), language, self._shop.language)
+        variant = nearest(list(version.variants.all()), language, self._shop.language) if version else None
         if version is None or variant is None:
             raise CannotCompose(Reason.NO_TEMPLATE, "nothing is published")
         return _Source(variant.subject, variant.body, variant.html, variant.language, version.pk)

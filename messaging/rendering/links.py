@@ -21,19 +21,19 @@ class BadLink(Exception):
 
 def home_url() -> str:
     """Where the shop is on the web."""
-    return settings.SITE_URL
+    return str(settings.SITE_URL)
 
 
 def unsubscribe_url(message_id: uuid.UUID) -> str:
     """The one-click address of one message (RFC 8058)."""
     token = _UNSUBSCRIBE.sign(message_id.hex)
-    return settings.SITE_URL + reverse("messaging_public:unsubscribe", args=[token])
+    return home_url() + reverse("messaging_public:unsubscribe", args=[token])
 
 
 def preferences_url(customer_id: uuid.UUID) -> str:
     """The preference centre of one customer; good for half a year."""
     token = _PREFERENCES.sign(customer_id.hex)
-    return settings.SITE_URL + reverse("messaging_public:preferences", args=[token])
+    return home_url() + reverse("messaging_public:preferences", args=[token])
 
 
 def read_unsubscribe(token: str) -> uuid.UUID:
