@@ -180,7 +180,7 @@ def _total(
 
 
 def _items(properties: Mapping[str, Any], currency: str) -> tuple[ItemIn, ...]:
-    products = properties.get("products") or ()
+    products = properties.get("products") or []
     if not isinstance(products, list) or len(products) > MAX_ITEMS:
         raise Unusable("invalid", f"is not a list of up to {MAX_ITEMS} products", "products")
     items = []

@@ -19,11 +19,11 @@ from django.db import transaction
 from crm.events import log
 from crm.events.types import ALIASES, EventDraft
 from crm.lib import bulk
-from crm.models import RejectedEvent, Touchpoint, TouchpointVisit
+from crm.models import Identity, RejectedEvent, Touchpoint, TouchpointVisit
 from crm.services import commerce, identities, profiles
 from crm.services.identities import Identities
 from crm.services.profiles import Profile, Said
-from crm.services.reports import ACCEPTED, DUPLICATE, Report, Result, record_reports
+from crm.services.reports import ACCEPTED, DUPLICATE, Report, Result, Status, record_reports
 
 LONGEST_KEY = 200
 
@@ -39,6 +39,7 @@ class Item:
         event: its name, in any version of the vocabulary; "" when it only says who somebody is.
         profile: what else was said of the person.
         campaign, visitor: the utm_campaign that brought them, and their browser's id.
+        former: an id of the same storefront under which they were known before.
     """
 
     occurred_at: datetime
@@ -50,6 +51,10 @@ class Item:
     profile: Profile | None = None
     campaign: str = ""
     visitor: str = ""
+    former: str = ""
+
+
+Owned = tuple[int, Item, int]  # its place in the batch, and its customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,12 @@ def ingest_many(items: Sequence[Item], *, source: str, now: datetime) -> list[Re
     """
     if not items:
         return []
-    owners = _owners(items, source, now)
-    people = list(zip(items, owners, strict=True))
-    profiles.put_profiles([Said(pk, item.profile, item.occurred_at) for item, pk in people if item.profile], now=now)
-    results = _record_facts(people, source, now)
-    _record_visits(people, now)
-    spoken = [(place, _report(item, pk)) for place, (item, pk) in enumerate(people) if _is_record(item)]
+    results = _rename(items, source, now)
+    people = _owners([(place, item) for place, item in enumerate(items) if place not in results], source, now)
+    profiles.put_profiles([Said(pk, item.profile, item.occurred_at) for _, item, pk in people if item.profile], now=now)
+    results |= _record_facts(people, source, now)
+    _record_visits([(item, pk) for _, item, pk in people], now)
+    spoken = [(place, _report(item, pk)) for place, item, pk in people if _is_record(item)]
     outcomes = record_reports([report for _, report in spoken], source=source, now=now)
     results.update(zip((place for place, _ in spoken), outcomes, strict=True))
     return [results.get(place, ACCEPTED) for place in range(len(items))]
@@ -104,9 +109,42 @@ def keep_rejects(rejects: Iterable[Reject], *, source: str, now: datetime) -> No
     )  # fmt: skip
 
 
-def _owners(items: Sequence[Item], source: str, now: datetime) -> list[int]:
+def _rename(items: Sequence[Item], source: str, now: datetime) -> dict[int, Result]:
+    """
+    Somebody we know by a user id has a new one. Two people we know are never made one by a machine: that is said.
+
+    A former id that was only a browser's is left to the resolving of identities.
+    """
+    renamed = {place: item for place, item in enumerate(items) if item.former and item.identities is not None}
+    if not renamed:
+        return {}
+    new_ids = {place: next((key for _, key in item.identities.external), "") for place, item in renamed.items()}  # type: ignore[union-attr]
+    rows = Identity.objects.filter(
+        kind=Identity.Kind.EXTERNAL,
+        source=source,
+        value__in={*new_ids.values(), *(item.former for item in renamed.values())},
+    )
+    known = dict(rows.values_list("value", "customer_id"))
+    refused = {}
+    added = []
+    for place, item in renamed.items():
+        person, other = known.get(item.former), known.get(new_ids[place])
+        if person and other and person != other:
+            refused[place] = Result(Status.INVALID, "two_people", "both ids are known, and belong to two people")
+        elif person and not other and new_ids[place]:
+            known[new_ids[place]] = person
+            added.append(
+                Identity(
+                    customer_id=person, kind=Identity.Kind.EXTERNAL, source=source, value=new_ids[place], created_at=now
+                )
+            )
+    bulk.insert_new(Identity, added, unique=("kind", "value", "source"))
+    return refused
+
+
+def _owners(entries: Sequence[tuple[int, Item]], source: str, now: datetime) -> list[Owned]:
     """Whose each item is; unknown people are made."""
-    asked = [item for item in items if item.identities is not None]
+    asked = [item for _, item in entries if item.identities is not None]
     resolved = iter(
         identities.resolve_many(
             [item.identities for item in asked if item.identities is not None],
@@ -118,7 +156,10 @@ def _owners(items: Sequence[Item], source: str, now: datetime) -> list[int]:
         if asked
         else ()
     )
-    return [item.customer_id or 0 if item.identities is None else next(resolved).customer_id for item in items]
+    return [
+        (place, item, item.customer_id or 0 if item.identities is None else next(resolved).customer_id)
+        for place, item in entries
+    ]
 
 
 def _name(item: Item) -> str:
@@ -133,8 +174,8 @@ def _report(item: Item, customer_id: int) -> Report:
     return Report(_name(item), item.key, customer_id, item.occurred_at, item.properties)
 
 
-def _record_facts(people: Sequence[tuple[Item, int]], source: str, now: datetime) -> dict[int, Result]:
-    plain = [(place, item, pk) for place, (item, pk) in enumerate(people) if item.event and not _is_record(item)]
+def _record_facts(people: Sequence[Owned], source: str, now: datetime) -> dict[int, Result]:
+    plain = [(place, item, pk) for place, item, pk in people if item.event and not _is_record(item)]
     events = log.record_many(
         [
             EventDraft(

@@ -104,7 +104,7 @@ def test_tags_are_added_by_upsert_and_set_by_patch(api: Program) -> None:
         ({"identities": {"email": "a@b.co"}, "birthday": "1990-02-30"}, "/birthday", "invalid"),
         ({"identities": {"email": "a@b.co"}, "attributes": ["a"]}, "/attributes", "not_a_dict"),
         ({"identities": {"email": "a@b.co"}, "consents": {"sms": "in"}}, "/consents/sms", "not_a_dict"),
-        ({"identities": {"email": "a@b.co"}, "consents": {"fax": {"promotions": "in"}}}, "/consents/fax", "invalid_consent"),
+        ({"identities": {"email": "a@b.co"}, "consents": {"fax": {"x": "in"}}}, "/consents/fax", "invalid_consent"),
         ({"identities": {"email": "a@b.co"}, "consents": {"sms": {"x": "in"}}}, "/consents/sms/x", "invalid_consent"),
         ({"name": "Ploy"}, "/identities", "required"),
     ],

@@ -198,7 +198,7 @@ def test_the_log_is_read_in_the_order_we_learnt_of_it(api: Program) -> None:
     assert [(row["event"], row["id"]) for row in rows] == [("Cart Viewed", "e-2"), ("Product Viewed", "e-1")]
     assert rows[0]["customer"] == str(customer)
     assert [row["id"] for row in api.get("events/?event=Product Viewed").json()["results"]] == ["e-1"]
-    since = api.get("events/?since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z").json()["results"]
+    since = api.get("events/?since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z&source=web").json()["results"]
     assert [row["id"] for row in since] == ["e-1"]
 
 

@@ -36,9 +36,12 @@ def test_a_ticket_is_opened_with_the_customers_first_words(api: Program) -> None
 def test_a_ticket_about_an_order_names_it(api: Program) -> None:
     purchase = PurchaseFactory.create(source="web", reference="1001")
     about = {
-        "customer": str(purchase.customer.public_id), "subject": "Lid rattles", "kind": "after_sales", "complaint": True,
+        "customer": str(purchase.customer.public_id),
+        "subject": "Lid rattles",
+        "kind": "after_sales",
+        "complaint": True,
         "purchase": {"source": "web", "reference": "1001"},
-    }  # fmt: skip
+    }
 
     body = api.post("tickets/", about).json()
 
