@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from crm.models import ApiKey, Source
 from crm.models.access import new_write_key
+
+# Sources that no storefront may be: facts are told apart by source, and these are ours.
+RESERVED = frozenset({"waymark", "staff", "api"})
 
 
 @transaction.atomic
@@ -20,8 +25,10 @@ def create_source(
     Let a storefront report; its write key is made here.
 
     Raises:
-        django.core.exceptions.ValidationError: the slug is taken, or a value does not fit.
+        ValidationError: the slug is taken or one of ours, or a value does not fit.
     """
+    if slug in RESERVED:
+        raise ValidationError({"slug": _("This name is one of our own; choose another.")})
     source = Source(name=name, slug=slug, kind=kind, mode=mode, allowed_origins=list(allowed_origins))
     source.full_clean()
     source.save()
