@@ -1,14 +1,23 @@
-"""What messaging does when customers are merged."""
+"""What messaging does when something happens in crm."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.dispatch import receiver
 
-from crm.events.signals import customers_merged
-from crm.models import Customer
-from messaging import events, health  # noqa: F401 - importing them is what registers them
+from crm.events.signals import customers_merged, events_recorded
+from crm.models import Customer, Event
+from messaging import events as vocabulary  # noqa: F401 - importing it registers our facts
+from messaging import health  # noqa: F401 - and our checks
 from messaging.models import InboundMessage, Message
+from messaging.outbox import replies
+
+
+@receiver(events_recorded, dispatch_uid="messaging.send_replies")  # type: ignore[arg-type] # connects like a Signal
+def send_replies(events: Sequence[Event], now: datetime, **kwargs: Any) -> None:
+    """A reply on a ticket goes to the customer, whatever wrote it: page, API, admin or shell."""
+    replies.send_replies(events, now=now)
 
 
 @receiver(customers_merged, dispatch_uid="messaging.move_messages")

@@ -40,6 +40,7 @@ class MessageRequest:
         is_literal: `subject` and `body` are final, as a person typed them.
         is_answer: the answer to a keyword the person has just sent; see messaging.outbox.policy.
         address: write here rather than to the address on the customer's record.
+        language: write in this language rather than in the customer's.
         context: JSON data for the template, by root: {"order": {...}}; roots are those of rendering.variables.OPEN.
         dedupe_key: names the intent, e.g. "enrolment:12:ask:1". The same key again is the same message.
         cause: JSON shown to staff and told with every fact, e.g. {"kind": "flow", "flow": slug, "enrolment": 12}.
@@ -64,6 +65,7 @@ class MessageRequest:
     is_literal: bool = False
     is_answer: bool = False
     address: str = ""
+    language: str = ""
 
 
 @transaction.atomic
@@ -125,7 +127,7 @@ class _Desk:
             lane=Message.Lane.MARKETING if topic.is_marketing else Message.Lane.SERVICE,
             address=address,
             address_hash=hash_address(channel, address),
-            language=customer.language or self._language,
+            language=request.language or customer.language or self._language,
             template=template,
             is_literal=request.is_literal,
             context=dict(request.context),
