@@ -7,16 +7,32 @@ The tree becomes a table by step id, so that a run is found again by the id it s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from crm.rules import properties
+import orjson
+
+from crm.rules import Rule, parse_rule, properties
 from crm.rules.schema import Where
+from journeys.events import STAGE_CHANGED
 from journeys.facts import Fact
 from journeys.flows.definition import Definition, EventExit, EventTrigger, RuleExit, StageRef, StageTrigger
 from journeys.flows.steps import AnyStep, Send, WaitEvent
 from journeys.flows.steps.base import RuleJson
 
-STAGE_CHANGED = "Stage Changed"
 CONSENT_CHANGED = "Consent Changed"
+MESSAGE_STOPPED = frozenset({"Message Withheld", "Message Failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRule:
+    """A rule known by its text, so that runs of several versions ask the same question once."""
+
+    text: str
+    rule: Rule = field(compare=False)
+
+    @classmethod
+    def of(cls, json: RuleJson) -> KeyedRule:
+        return cls(orjson.dumps(json, option=orjson.OPT_SORT_KEYS).decode(), parse_rule(json))
 
 
 class Plan:
@@ -30,23 +46,35 @@ class Plan:
         self._lay_out(definition.steps, None)
         self.first = definition.steps[0].id
         self.trigger, self.trigger_where = _trigger(definition)
-        self.exit_rules: tuple[RuleJson, ...] = tuple(
-            exit_.rule for exit_ in definition.exits if isinstance(exit_, RuleExit)
-        )
+        self.audience = parse_rule(definition.audience)
+        self.exit_rules = tuple(KeyedRule.of(exit_.rule) for exit_ in definition.exits if isinstance(exit_, RuleExit))
         self._exits = tuple(exit_ for exit_ in definition.exits if isinstance(exit_, EventExit))
-        self.waits_for: frozenset[str] = frozenset(name for step in self.steps.values() for name in step.listens())
-        self.goal_event = definition.goal.event if definition.goal else ""
+        self.hears: frozenset[str] = self._hears()
         self._sends: dict[str, frozenset[tuple[str, str]]] = {}
+        self._rules: dict[tuple[str, str], KeyedRule] = {}
 
-    @property
-    def exit_events(self) -> frozenset[str]:
-        return frozenset(exit_.event for exit_ in self._exits)
-
-    @property
-    def hears(self) -> frozenset[str]:
+    def _hears(self) -> frozenset[str]:
         """Every event that may change a run under way, exit rules apart."""
-        names = self.waits_for | self.exit_events | {CONSENT_CHANGED}
-        return names | {self.goal_event} if self.goal_event else names
+        sends = [step for step in self.steps.values() if isinstance(step, Send)]
+        return frozenset(
+            {name for step in self.steps.values() for name in step.listens()}
+            | {exit_.event for exit_ in self._exits}
+            | ({self.definition.goal.event} if self.definition.goal else set())
+            | ({CONSENT_CHANGED} if sends else set())
+            | (MESSAGE_STOPPED if any(send.if_unreachable == "exit" for send in sends) else set())
+        )
+
+    @property
+    def ends_on(self) -> frozenset[str]:
+        """Events that end a run whatever step it is on: exits and the goal."""
+        goal = {self.definition.goal.event} if self.definition.goal else set()
+        return frozenset({exit_.event for exit_ in self._exits} | goal)
+
+    def rule(self, step_id: str, key: str) -> KeyedRule:
+        """The rule that `step_id` asks for as `key`, parsed once."""
+        if (step_id, key) not in self._rules:
+            self._rules[step_id, key] = KeyedRule.of(dict(self.steps[step_id].rules())[key])
+        return self._rules[step_id, key]
 
     def next(self, step_id: str, into: str = "") -> str | None:
         """The step that follows: the first of its own list `into`, else what stands behind it; None at the end."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from django.db import transaction
+
+from journeys.flows import versions
+from journeys.models import Flow
 
 DAYTIME = {"from": "09:00", "to": "19:00"}
 WORKDAYS = {**DAYTIME, "days": ["mon", "tue", "wed", "thu", "fri"]}
@@ -117,7 +123,7 @@ THANK_YOU = FlowPreset(
     "thank-you",
     "Thank-you and delivery",
     "ขอบคุณและการจัดส่ง",
-    "Thanks for the order, helps to use it a day after delivery, and asks us to look after a parcel that does not come.",
+    "Thanks for the order, helps to use it a day after delivery, and has us trace a parcel that does not come.",
     {
         "trigger": {"event": "Order Completed"},
         "reentry": {"policy": "always", "key": "properties.order_id"},
@@ -279,3 +285,26 @@ WIN_BACK = FlowPreset(
 )
 
 PRESETS = (WELCOME, ENQUIRY_FOLLOW_UP, ABANDONED_CART, THANK_YOU, REVIEW_REQUEST, WIN_BACK)
+
+
+@transaction.atomic
+def install_flows(*, now: datetime, publish: bool = False) -> list[Flow]:
+    """
+    Store the six as drafts, and publish them if asked; flows that exist already are left as they are.
+
+    Raises:
+        InvalidDefinition: published without the templates of messaging.presets.
+    """
+    known = set(Flow.objects.values_list("slug", flat=True))
+    flows = [
+        versions.create_flow(
+            slug=preset.slug, name=preset.name, name_th=preset.name_th, description=preset.description,
+            definition=preset.definition, now=now,
+        )
+        for preset in PRESETS
+        if preset.slug not in known
+    ]  # fmt: skip
+    if publish:
+        for flow in flows:
+            versions.publish(flow, actor=None, now=now)
+    return flows

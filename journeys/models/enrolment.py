@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -24,10 +24,8 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
         """
         Lock the rows until the transaction ends; with `skip`, pass over those that another worker holds.
 
-        SQLite has one writer at a time: a transaction begun IMMEDIATE (settings) holds everything already.
+        SQLite has no such locks and needs none: a transaction begun IMMEDIATE (settings) is the only writer.
         """
-        if not connection.features.has_select_for_update:
-            return self
         return self.select_for_update(of=("self",), skip_locked=skip)
 
 

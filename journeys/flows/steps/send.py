@@ -29,8 +29,7 @@ class SendMessage(Effect):
     subject: str
     body: str
     expires_at: datetime
-    over_cap: str
-    exit_if_unreachable: bool
+    over_cap: Literal["skip", "hold"]
 
 
 class Send(Step):
@@ -75,6 +74,5 @@ class Send(Step):
             body=self.body or "",
             expires_at=calendar.add(moment.now, parse_duration(self.expires_after), moment.zone),
             over_cap=self.over_cap,
-            exit_if_unreachable=self.if_unreachable == "exit",
         )
         return Go("queued", effects=[effect])

@@ -1,0 +1,103 @@
+"""Answer the questions of many runs at once: one query per distinct rule, one for all events, one for all dates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from crm.models import Customer, Event
+from crm.rules import matches, properties
+from journeys.facts import Fact
+from journeys.flows.plan import KeyedRule, Plan
+from journeys.flows.steps.base import AttributeValue, Happened, Occurrence, Question, RuleHolds
+from journeys.models import Enrolment
+
+Asked = tuple[Enrolment, Plan, Sequence[Question]]
+Answers = dict[int, dict[Question, Any]]  # by enrolment
+
+_FIELDS = ("birthday", "created_at", "last_seen_at")
+
+
+def answer(asked: Sequence[Asked], *, now: datetime) -> Answers:
+    """What each run must know to go on, as the database stands now."""
+    answers: Answers = {row.pk: {} for row, _, _ in asked}
+    _rules(asked, answers, now)
+    _events(asked, answers)
+    _dates(asked, answers)
+    return answers
+
+
+def _rules(asked: Sequence[Asked], answers: Answers, now: datetime) -> None:
+    wanted: dict[KeyedRule, list[tuple[Enrolment, RuleHolds]]] = defaultdict(list)
+    for row, plan, questions in asked:
+        for question in questions:
+            if isinstance(question, RuleHolds):
+                wanted[plan.rule(question.step, question.key)].append((row, question))
+    for keyed, of_rule in wanted.items():
+        holding = matches(keyed.rule, {row.customer_id for row, _ in of_rule}, now=now)
+        for row, question in of_rule:
+            answers[row.pk][question] = row.customer_id in holding
+
+
+def _events(asked: Sequence[Asked], answers: Answers) -> None:
+    wanted = [
+        (row, plan, question)
+        for row, plan, questions in asked
+        for question in questions
+        if isinstance(question, Happened)
+    ]
+    if not wanted:
+        return
+    rows = (
+        Event.objects.filter(
+            customer__in={row.customer_id for row, _, _ in wanted},
+            name__in={question.event for _, _, question in wanted},
+            occurred_at__gte=min(question.since for _, _, question in wanted),
+            occurred_at__lt=max(question.before for _, _, question in wanted),
+        )
+        .order_by("occurred_at", "pk")
+        .values_list("customer", "pk", "name", "occurred_at", "properties")
+    )
+    facts: dict[int, list[Fact]] = defaultdict(list)
+    for customer, pk, name, at, event_properties in rows:
+        facts[customer].append(Fact(pk, name, at, event_properties))
+    for row, plan, question in wanted:
+        answers[row.pk][question] = _first(facts.get(row.customer_id, ()), row, plan, question)
+
+
+def _first(facts: Sequence[Fact], row: Enrolment, plan: Plan, question: Happened) -> Occurrence | None:
+    for fact in facts:
+        if (
+            fact.name == question.event
+            and question.since <= fact.at < question.before
+            and fact.id != row.event_id
+            and plan.concerns(fact, row.key)
+            and properties.matches(question.where, fact.properties)
+        ):
+            return Occurrence(fact.id, fact.at)
+    return None
+
+
+def _dates(asked: Sequence[Asked], answers: Answers) -> None:
+    wanted = [
+        (row, question) for row, _, questions in asked for question in questions if isinstance(question, AttributeValue)
+    ]
+    if not wanted:
+        return
+    customers = {row.customer_id for row, _ in wanted}
+    records = {
+        record["pk"]: record
+        for record in Customer.objects.filter(pk__in=customers).values("pk", "attributes", *_FIELDS)
+    }
+    for row, question in wanted:
+        answers[row.pk][question] = _date(records.get(row.customer_id, {}), question.name)
+
+
+def _date(record: Mapping[str, Any], name: str) -> str | None:
+    """A field of the record or a custom attribute, as ISO text."""
+    value = record.get(name) if name in _FIELDS else record.get("attributes", {}).get(name)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) else None

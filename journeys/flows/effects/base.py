@@ -1,0 +1,32 @@
+"""What an effect is handed to its performer with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from journeys.flows.steps.base import Effect
+from journeys.models import Enrolment, Flow
+
+E = TypeVar("E", bound=Effect)
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[E]):
+    """One effect of one visit of one run."""
+
+    flow: Flow
+    run: Enrolment
+    step: str
+    visit: int
+    effect: E
+
+    @property
+    def key(self) -> str:
+        """Names the effect: the same key is the same effect, whatever is done again."""
+        return f"enrolment:{self.run.pk}:{self.step}:{self.visit}"
+
+
+Performer = Callable[[Sequence[Order[Any]], datetime], None]

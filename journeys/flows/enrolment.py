@@ -1,0 +1,265 @@
+"""
+Put customers into flows, many at a time.
+
+A customer enters when an event starts a live flow, when staff or a program say so, and once per entry: the same event
+again, or two workers at once, enter nobody twice. An event that we learnt of more than three days late starts nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from crm.lib import bell, bulk, zones
+from crm.lib.durations import parse_duration
+from crm.models import Customer, Event, Shop
+from crm.rules import matches
+from journeys.facts import Fact
+from journeys.flows import calendar, interpreter, plans, rows
+from journeys.flows.interpreter import State, Status
+from journeys.flows.listening import GOAL, why_it_ends
+from journeys.flows.plan import Plan
+from journeys.models import Enrolment, Flow, FlowVersion
+
+BELL = "run_due"
+STALE = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    Somebody about to enter a flow.
+
+    Attributes:
+        at: when the run begins; for an event when it occurred.
+        fact: the event that starts it, None by hand.
+        token: tells entries by hand apart; the same again is the same entry.
+    """
+
+    version: FlowVersion
+    customer: int
+    at: datetime
+    fact: Fact | None = None
+    token: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+class NotLive(ValueError):
+    """Nobody can enter this flow now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    id: int
+    zone: ZoneInfo
+
+
+@dataclass(slots=True)
+class _Past:
+    """The last entry with one flow, customer and key."""
+
+    entered_at: datetime
+    is_active: bool
+
+
+Slot = tuple[int, int, str]  # flow, customer, key
+
+
+def enter_on(events: Sequence[Event], *, now: datetime) -> list[Enrolment]:
+    """Enrol the customers of `events` in the live flows that these events start; return the new enrolments."""
+    fresh = [event for event in events if event.received_at - event.occurred_at <= STALE]
+    live = [(version, plans.plan_of(version)) for version in plans.live_versions()] if fresh else []
+    entries: list[Entry] = []
+    for event in sorted(fresh, key=lambda event: (event.occurred_at, event.pk)):
+        fact, at, context = Fact.of(event), min(event.occurred_at, now), {"event": event.properties}
+        entries += [
+            Entry(version, event.customer_id, at, fact, context=context)
+            for version, plan in live
+            if plan.starts_on(fact)
+        ]
+    return enrol_many(entries, now=now)
+
+
+def enrol_by_hand(flow: Flow, customers: Iterable[Customer], *, now: datetime, token: str = "") -> list[Enrolment]:
+    """
+    Enrol customers because staff or a program say so; audience and re-entry are asked as ever.
+
+    Args:
+        token: the same token again enters nobody a second time; by default every instant is an entry of its own.
+
+    Raises:
+        NotLive: the flow is a draft, paused or archived.
+    """
+    version = flow.live_version
+    if flow.state != Flow.State.LIVE or version is None:
+        raise NotLive(_("Only a live flow takes people in."))
+    entries = [Entry(version, customer.pk, now, token=token or now.isoformat()) for customer in customers]
+    return enrol_many(entries, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def enrol_many(entries: Sequence[Entry], *, now: datetime) -> list[Enrolment]:
+    """
+    Enrol whoever may enter; a fixed number of queries, and one per flow with an audience.
+
+    Left out are customers merged away or erased, those outside the audience, and those whom the re-entry policy
+    refuses. Who was reached by an exit or the goal between entry and now is enrolled and has left; who is held out is
+    enrolled and only watched.
+
+    Args:
+        entries: in the order they happened.
+    """
+    people = _people({entry.customer for entry in entries})
+    admitted = _admitted([entry for entry in entries if entry.customer in people], now)
+    if not admitted:
+        return []
+    past = _past(admitted)
+    since = _happened_since(admitted)
+    enrolments: list[Enrolment] = []
+    for entry in admitted:
+        plan = plans.plan_of(entry.version)
+        slot = _slot(entry, plan)
+        if not _may_enter(entry, plan, past.get(slot), people[entry.customer].zone):
+            continue
+        enrolment = _begin(entry, plan, people[entry.customer], since.get(entry.customer, ()), now)
+        past[slot] = _Past(entry.at, enrolment.state == Enrolment.State.ACTIVE)
+        enrolments.append(enrolment)
+    new = bulk.insert_new(Enrolment, enrolments, unique=("flow_id", "entry_key"))
+    if any(enrolment.due_at is not None and enrolment.due_at <= now for enrolment in new):
+        bell.ring(BELL)
+    return new
+
+
+def is_held_out(flow_slug: str, customer: int, percent: int) -> bool:
+    """Sticky: the same customer is always in the same share of a flow."""
+    digest = hashlib.sha256(f"{flow_slug}:{customer}".encode()).digest()
+    return int.from_bytes(digest[:4]) % 100 < percent
+
+
+def _people(ids: Collection[int]) -> dict[int, _Person]:
+    """Those of them who are still there, with their time zones."""
+    if not ids:
+        return {}
+    fallback = Shop.current().time_zone
+    found = Customer.objects.filter(pk__in=ids, merged_into=None, erased_at=None).values_list("pk", "time_zone")
+    return {pk: _Person(pk, zones.zone(name, fallback)) for pk, name in found}
+
+
+def _admitted(entries: Sequence[Entry], now: datetime) -> list[Entry]:
+    """The entries whose customers are in their flow's audience."""
+    by_flow: dict[int, set[int]] = defaultdict(set)
+    audiences = {}
+    for entry in entries:
+        by_flow[entry.version.flow_id].add(entry.customer)
+        audiences[entry.version.flow_id] = plans.plan_of(entry.version).audience
+    inside = {flow: matches(audiences[flow], customers, now=now) for flow, customers in by_flow.items()}
+    return [entry for entry in entries if entry.customer in inside[entry.version.flow_id]]
+
+
+def _past(entries: Sequence[Entry]) -> dict[Slot, _Past]:
+    """For flows that ask about it, each customer's last entry by key, and whether a run is under way."""
+    asking = [entry for entry in entries if _policy(entry) in {"after_exit", "cooldown"}]
+    past: dict[Slot, _Past] = {}
+    if not asking:
+        return past
+    known = Enrolment.objects.filter(
+        flow__in={entry.version.flow_id for entry in asking}, customer__in={entry.customer for entry in asking}
+    ).values_list("flow", "customer", "key", "entered_at", "state")
+    for flow, customer, key, entered_at, state in known:
+        slot = (flow, customer, key)
+        before = past.get(slot)
+        active = state == Enrolment.State.ACTIVE
+        if before:
+            entered_at, active = max(entered_at, before.entered_at), active or before.is_active
+        past[slot] = _Past(entered_at, active)
+    return past
+
+
+def _happened_since(entries: Sequence[Entry]) -> dict[int, list[Fact]]:
+    """Exits and goals of these flows that occurred after the entry and are on the log already, by customer."""
+    names = {name for entry in entries for name in plans.plan_of(entry.version).ends_on}
+    found: dict[int, list[Fact]] = defaultdict(list)
+    if not names:
+        return found
+    known = (
+        Event.objects.filter(
+            customer__in={entry.customer for entry in entries},
+            name__in=names,
+            occurred_at__gte=min(entry.at for entry in entries),
+        )
+        .order_by("occurred_at", "pk")
+        .values_list("customer", "pk", "name", "occurred_at", "properties")
+    )
+    for customer, pk, name, at, properties in known:
+        found[customer].append(Fact(pk, name, at, properties))
+    return found
+
+
+def _policy(entry: Entry) -> str:
+    return plans.plan_of(entry.version).definition.reentry.policy
+
+
+def _slot(entry: Entry, plan: Plan) -> Slot:
+    return entry.version.flow_id, entry.customer, plan.key_of(entry.fact) if entry.fact else ""
+
+
+def _may_enter(entry: Entry, plan: Plan, past: _Past | None, zone: ZoneInfo) -> bool:
+    """What the re-entry policy says; `once` is the entry key's own business."""
+    reentry = plan.definition.reentry
+    if past is None or reentry.policy in {"once", "always"}:
+        return True
+    if past.is_active:
+        return False
+    if reentry.cooldown is None:
+        return True
+    return entry.at >= calendar.add(past.entered_at, parse_duration(reentry.cooldown), zone)
+
+
+def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> Enrolment:
+    """The row of a new run: at its first rest where nothing needs to be known or done first."""
+    policy, (*_, key) = plan.definition.reentry.policy, _slot(entry, plan)
+    occasion = f"event:{entry.fact.id}" if entry.fact else f"hand:{entry.token}"
+    goal = plan.definition.goal
+    enrolment = Enrolment(
+        flow=entry.version.flow,
+        version=entry.version,
+        customer_id=entry.customer,
+        entry_key=f"{entry.customer}:{key}" if policy == "once" else f"{entry.customer}:{key}:{occasion}"[:300],
+        key=key,
+        slot="" if policy == "always" else f"{entry.customer}:{key}",
+        event_id=entry.fact.id if entry.fact else None,
+        context=dict(entry.context),
+        entered_at=entry.at,
+        goal_until=calendar.add(entry.at, parse_duration(goal.within), person.zone) if goal else None,
+    )
+    state = interpreter.start(plan, at=entry.at)
+    if is_held_out(entry.version.flow.slug, entry.customer, plan.definition.holdout):
+        return _put(enrolment, rows.ended(enrolment, state, now=now, as_=Enrolment.State.HELD_OUT, reason="held out"))
+    for fact in since:
+        reason = why_it_ends(plan, fact, key=key, entered_at=entry.at)
+        if reason and not (entry.fact and fact.id == entry.fact.id):
+            goal_at = fact.at if reason == GOAL else None
+            end = rows.ended(enrolment, state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
+            return _put(enrolment, end)
+    return _put(enrolment, rows.under_way(enrolment, _first_rest(plan, state, person.zone, now)))
+
+
+def _first_rest(plan: Plan, state: State, zone: ZoneInfo, now: datetime) -> State:
+    """A flow that begins by waiting is put to rest at once and costs the runner nothing until then."""
+    outcome = interpreter.walk(plan, state, now=now, zone=zone)
+    quiet = outcome.status is Status.RESTING and not outcome.visits and not outcome.effects
+    return outcome.state if quiet else state
+
+
+def _put(enrolment: Enrolment, row: rows.Row) -> Enrolment:
+    for name in rows.COLUMNS:
+        setattr(enrolment, name, row[name])
+    return enrolment

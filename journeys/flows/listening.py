@@ -1,0 +1,197 @@
+"""
+What events do to runs under way: exits, goals and withdrawn consent end them, awaited events wake them.
+
+All of it happens in the event's own transaction, also in the middle of a wait.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q
+
+from crm.lib import zones
+from crm.models import Consent, Event, Shop
+from crm.rules import matches
+from journeys.facts import Fact
+from journeys.flows import interpreter, plans, rows
+from journeys.flows.interpreter import State
+from journeys.flows.plan import CONSENT_CHANGED, MESSAGE_STOPPED, KeyedRule, Plan
+from journeys.flows.steps import Send
+from journeys.models import Enrolment, StepVisit
+from messaging.channels.reasons import Reason
+
+GOAL, RULE, CONSENT, UNREACHABLE = "goal reached", "exit rule", "consent withdrawn", "not reachable"
+# Why a message did not go out that mean: this person cannot be reached this way.
+_CLOSED = frozenset(
+    {
+        Reason.UNREACHABLE, Reason.SUPPRESSED, Reason.NO_CONSENT, Reason.OPTED_OUT, Reason.UNKNOWN_ADDRESS,
+        Reason.BLOCKED,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An enrolment with its plan, and the events it may care for, in the order they occurred."""
+
+    row: Enrolment
+    plan: Plan
+    facts: Sequence[Fact]
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database says about the customers of a batch."""
+
+    ruled_out: Mapping[KeyedRule, Collection[int]]  # customers for whom an exit rule holds
+    withdrawn: Mapping[int, Collection[tuple[str, str]]]  # (channel, topic) opted out of, by customer
+
+
+@transaction.atomic(savepoint=False)
+def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
+    """
+    Tell runs under way of new events; a fixed number of queries, and one per distinct exit rule.
+
+    Returns:
+        How many runs ended, by reason, and how many were "woken".
+    """
+    runs = _concerned(events)
+    if not runs:
+        return Counter()
+    known = Known(ruled_out([(run.plan, run.row.customer_id) for run in runs], now), _withdrawn(runs))
+    changed: list[rows.Row] = []
+    visits: list[StepVisit] = []
+    counts: Counter[str] = Counter()
+    for run in runs:
+        row, visit, what = _tell(run, known, now)
+        if row:
+            changed.append(row)
+            visits += visit
+            counts[what] += 1
+    rows.write(changed, visits)
+    return counts
+
+
+def why_it_ends(plan: Plan, fact: Fact, *, key: str, entered_at: datetime) -> str:
+    """The reason for which `fact` ends a run that entered then, "" when it does not: an exit or the goal."""
+    if fact.at < entered_at or not plan.concerns(fact, key):
+        return ""
+    if plan.is_goal(fact):
+        return GOAL
+    return fact.name if plan.exit_on(fact) else ""
+
+
+def _concerned(events: Sequence[Event]) -> list[Run]:
+    """
+    The runs whose flows listen to any of these events, locked; also ended ones whose goal still counts.
+
+    They are looked up without a lock first, so that a batch waits for the runner only where it has something to say.
+    """
+    by_customer: dict[int, list[Fact]] = defaultdict(list)
+    for event in sorted(events, key=lambda event: (event.occurred_at, event.pk)):
+        by_customer[event.customer_id].append(Fact.of(event))
+    first = min(event.occurred_at for event in events)
+    open_ = Q(state=Enrolment.State.ACTIVE) | Q(goal_at=None, goal_until__gte=first)
+    candidates = Enrolment.objects.filter(open_, customer__in=by_customer).values_list("pk", "customer", "version")
+    versions = plans.versions({version for _, _, version in candidates}) if candidates else {}
+    heard: dict[int, list[Fact]] = {}
+    for pk, customer, version in candidates:
+        plan = plans.plan_of(versions[version])
+        facts = [fact for fact in by_customer[customer] if plan.exit_rules or fact.name in plan.hears]
+        if facts:
+            heard[pk] = facts
+    if not heard:
+        return []
+    fallback = Shop.current().time_zone
+    locked = Enrolment.objects.filter(open_, pk__in=heard).select_related("customer").order_by("pk").locked()
+    return [
+        Run(row, plans.plan_of(versions[row.version_id]), heard[row.pk], zones.zone(row.customer.time_zone, fallback))
+        for row in locked
+    ]
+
+
+def _tell(run: Run, known: Known, now: datetime) -> tuple[rows.Row | None, list[StepVisit], str]:
+    """(columns to write, visits to add, what happened) for one run."""
+    row, state = run.row, rows.state_of(run.row)
+    if row.state != Enrolment.State.ACTIVE:
+        return _late_goal(run)
+    visits: list[StepVisit] = []
+    goal_at, what = row.goal_at, ""
+    for fact in run.facts:
+        outcome = interpreter.wake(run.plan, state, fact, now=now, zone=run.zone) if _own(run, fact) else None
+        reason = _why(run, state, fact, known)
+        if reason == GOAL:
+            goal_at = goal_at or fact.at
+        if reason and not (outcome and reason == GOAL):
+            end = rows.ended(row, state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
+            return end, [*visits, rows.interrupted(row, state, now=now, reason=reason)], reason
+        if outcome:
+            # The goal itself may be what the run waits for: then it is counted, and the step's own path is taken.
+            state, what = outcome.state, "woken"
+            visits += [rows.visit_row(row, visit) for visit in outcome.visits]
+    return ({**rows.under_way(row, state), "goal_at": goal_at} if what else None), visits, what
+
+
+def _late_goal(run: Run) -> tuple[rows.Row | None, list[StepVisit], str]:
+    """A run that is over, or was only watched, still counts as converted when the goal is reached in time."""
+    for fact in run.facts:
+        ends = why_it_ends(run.plan, fact, key=run.row.key, entered_at=run.row.entered_at)
+        if ends == GOAL and run.row.goal_until and fact.at <= run.row.goal_until:
+            return {name: getattr(run.row, name) for name in ("id", *rows.COLUMNS)} | {"goal_at": fact.at}, [], GOAL
+    return None, [], ""
+
+
+def _own(run: Run, fact: Fact) -> bool:
+    return run.plan.concerns(fact, run.row.key)
+
+
+def _why(run: Run, state: State, fact: Fact, known: Known) -> str:
+    """The reason for which `fact` ends the run, "" when it does not."""
+    ends = why_it_ends(run.plan, fact, key=run.row.key, entered_at=run.row.entered_at)
+    if ends:
+        return ends
+    customer = run.row.customer_id
+    if any(customer in known.ruled_out[keyed] for keyed in run.plan.exit_rules):
+        return RULE
+    if fact.name == CONSENT_CHANGED:
+        ahead = run.plan.sends_ahead(state.step)
+        return CONSENT if ahead and ahead <= set(known.withdrawn.get(customer, ())) else ""
+    return UNREACHABLE if fact.name in MESSAGE_STOPPED and _was_ours(run, fact) else ""
+
+
+def _was_ours(run: Run, fact: Fact) -> bool:
+    """Did one of this run's messages find nobody, at a step that then gives up?"""
+    cause = fact.properties.get("cause") or {}
+    step = run.plan.steps.get(cause.get("step", ""))
+    return (
+        cause.get("enrolment") == run.row.pk
+        and isinstance(step, Send)
+        and step.if_unreachable == "exit"
+        and fact.properties.get("reason") in _CLOSED
+    )
+
+
+def ruled_out(customers_of: Iterable[tuple[Plan, int]], now: datetime) -> dict[KeyedRule, set[int]]:
+    """For each distinct exit rule of these plans, the customers it holds for: one query a rule."""
+    asked: dict[KeyedRule, set[int]] = defaultdict(set)
+    for plan, customer in customers_of:
+        for keyed in plan.exit_rules:
+            asked[keyed].add(customer)
+    return {keyed: matches(keyed.rule, customers, now=now) for keyed, customers in asked.items()}
+
+
+def _withdrawn(runs: Sequence[Run]) -> dict[int, set[tuple[str, str]]]:
+    customers = {run.row.customer_id for run in runs if any(fact.name == CONSENT_CHANGED for fact in run.facts)}
+    found: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    if customers:
+        rows_ = Consent.objects.filter(customer__in=customers, state="out")
+        for customer, channel, topic in rows_.values_list("customer", "channel", "topic__slug"):
+            found[customer].add((channel, topic))
+    return found

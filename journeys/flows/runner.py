@@ -1,0 +1,198 @@
+"""
+Take the steps that are due: claim a batch, walk each run through the interpreter, write everything in bulk.
+
+One transaction a batch. A crash rolls it back and nothing is half done; a run that raises is set aside as failed, with
+its trace, and the rest of the batch is done again without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from crm.lib import zones
+from crm.models import Shop
+from journeys.flows import answers, interpreter, plans, rows
+from journeys.flows.effects import PERFORMERS, Order
+from journeys.flows.interpreter import NO_FACTS, Outcome, Planned, State, Status
+from journeys.flows.listening import RULE, ruled_out
+from journeys.flows.plan import KeyedRule, Plan
+from journeys.flows.steps.base import Effect, Facts, Question
+from journeys.flows.steps.send import SendMessage
+from journeys.models import Enrolment, Flow, StepVisit
+
+logger = logging.getLogger("waymark.journeys")
+
+BATCH = 500
+MERGED, ERASED = "merged into another record", "erased"
+_ENDS = {Status.COMPLETED: Enrolment.State.COMPLETED, Status.EXITED: Enrolment.State.EXITED}
+
+
+@dataclass(slots=True)
+class _Run:
+    """An enrolment on its way through one batch."""
+
+    row: Enrolment
+    flow: Flow
+    plan: Plan
+    zone: ZoneInfo
+    state: State
+    outcome: Outcome | None = None
+    visits: list[StepVisit] = field(default_factory=list)
+    facts: Facts = field(default_factory=lambda: NO_FACTS)
+
+
+def run_due(*, now: datetime, limit: int) -> Counter[str]:
+    """
+    Take the steps of up to `limit` runs that are due, longest overdue first.
+
+    Several workers at once share the work and never take the same step twice.
+
+    Returns:
+        How many runs now rest, completed, exited and failed.
+    """
+    counts: Counter[str] = Counter()
+    left = limit
+    while left > 0:
+        batch = _run_batch(now, min(BATCH, left))
+        if not batch:
+            break
+        counts += batch
+        left -= batch.total()
+    return counts
+
+
+@transaction.atomic
+def _run_batch(now: datetime, limit: int) -> Counter[str]:
+    claimed = list(_claim(now, limit))
+    return _attempt(claimed, now) if claimed else Counter()
+
+
+def _claim(now: datetime, limit: int) -> Iterable[Enrolment]:
+    return (
+        Enrolment.objects.due(now)
+        .locked(skip=True)
+        .select_related("customer")
+        .only(
+            *(field.name for field in Enrolment._meta.concrete_fields),
+            "customer__time_zone", "customer__merged_into", "customer__erased_at",
+        )[:limit]
+    )  # fmt: skip
+
+
+def _attempt(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
+    """Do the batch in a savepoint; when it fails, do its halves, down to the run that is to blame."""
+    try:
+        with transaction.atomic():
+            return _work(claimed, now)
+    except Exception as error:
+        if len(claimed) == 1:
+            logger.exception("enrolment %s failed", claimed[0].pk)
+            return _set_aside(claimed[0], error, now)
+        half = len(claimed) // 2
+        return _attempt(claimed[:half], now) + _attempt(claimed[half:], now)
+
+
+def _set_aside(row: Enrolment, error: Exception, now: datetime) -> Counter[str]:
+    trace = "".join(traceback.format_exception(error))
+    rows.write([rows.failed(row, rows.state_of(row), now=now, error=trace)], [])
+    return Counter({Enrolment.State.FAILED.value: 1})
+
+
+def _work(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
+    runs = _loaded(claimed)
+    ended, going = _stopped(runs, now)
+    messages: list[Order[Effect]] = []
+    walking = going
+    while walking:
+        asking: list[_Run] = []
+        orders: list[Order[Effect]] = []
+        for run in walking:
+            run.outcome = outcome = interpreter.walk(run.plan, run.state, now=now, zone=run.zone, facts=run.facts)
+            run.state = outcome.state
+            run.visits += [rows.visit_row(run.row, visit) for visit in outcome.visits]
+            orders += [_order(run, planned) for planned in outcome.effects]
+            if outcome.status is Status.ASKING:
+                asking.append(run)
+        # What changes the customer is done before the next question is put; what may come back as a fact, such as a
+        # message that finds no address, only after the runs stand where they will stand.
+        messages += [order for order in orders if isinstance(order.effect, SendMessage)]
+        _perform([order for order in orders if not isinstance(order.effect, SendMessage)], now)
+        answered = answers.answer([(run.row, run.plan, _questions(run)) for run in asking], now=now) if asking else {}
+        for run in asking:
+            run.facts = answered[run.row.pk]
+        walking = asking
+    done = [*ended, *((run, _columns(run, now)) for run in going)]
+    rows.write([row for _, row in done], [visit for run, _ in done for visit in run.visits])
+    _perform(messages, now)
+    return Counter("resting" if row["state"] == "active" else row["state"] for _, row in done)
+
+
+def _loaded(claimed: Sequence[Enrolment]) -> list[_Run]:
+    versions = plans.versions({row.version_id for row in claimed})
+    fallback = Shop.current().time_zone
+    return [
+        _Run(
+            row=row,
+            flow=versions[row.version_id].flow,
+            plan=plans.plan_of(versions[row.version_id]),
+            zone=zones.zone(row.customer.time_zone, fallback),
+            state=rows.state_of(row),
+        )
+        for row in claimed
+    ]
+
+
+def _stopped(runs: Sequence[_Run], now: datetime) -> tuple[list[tuple[_Run, rows.Row]], list[_Run]]:
+    """Runs that end before they take another step, with their columns; and the others."""
+    out = ruled_out([(run.plan, run.row.customer_id) for run in runs], now)
+    ended: list[tuple[_Run, rows.Row]] = []
+    going: list[_Run] = []
+    for run in runs:
+        reason = _stop(run, out)
+        if reason:
+            run.visits.append(rows.interrupted(run.row, run.state, now=now, reason=reason))
+            as_ = Enrolment.State.EXITED
+            ended.append((run, rows.ended(run.row, run.state, now=now, as_=as_, reason=reason)))
+        else:
+            going.append(run)
+    return ended, going
+
+
+def _stop(run: _Run, out: Mapping[KeyedRule, Collection[int]]) -> str:
+    customer = run.row.customer
+    if customer.merged_into_id is not None:
+        return MERGED
+    if customer.erased_at is not None:
+        return ERASED
+    return RULE if any(customer.pk in out[keyed] for keyed in run.plan.exit_rules) else ""
+
+
+def _columns(run: _Run, now: datetime) -> rows.Row:
+    outcome = run.outcome
+    if outcome is None or outcome.status is Status.RESTING:
+        return rows.under_way(run.row, run.state)
+    return rows.ended(run.row, run.state, now=now, as_=_ENDS[outcome.status], reason=outcome.reason)
+
+
+def _questions(run: _Run) -> Sequence[Question]:
+    return run.outcome.questions if run.outcome else ()
+
+
+def _order(run: _Run, planned: Planned) -> Order[Effect]:
+    return Order(run.flow, run.row, planned.step, planned.visit, planned.effect)
+
+
+def _perform(orders: Sequence[Order[Effect]], now: datetime) -> None:
+    by_kind: dict[type[Effect], list[Order[Effect]]] = defaultdict(list)
+    for order in orders:
+        by_kind[type(order.effect)].append(order)
+    for kind, of_kind in by_kind.items():
+        PERFORMERS[kind](of_kind, now)

@@ -1,0 +1,94 @@
+"""The stage rules of all active journeys, read once per batch: two queries."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from crm.rules import InvalidRule
+from journeys.models import Journey, Position, Stage, StageRule
+from journeys.stages.rules import Place, Rule, read_rule
+
+logger = logging.getLogger("waymark.journeys")
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """A journey with its stages, first to last, and its rules ready to use."""
+
+    journey: Journey
+    stages: dict[int, Stage]
+    rules: Sequence[Rule]
+    rows: dict[int, StageRule]
+
+    @cached_property
+    def ranks(self) -> dict[int, int]:
+        """Each stage's place in the journey, counted from 0."""
+        return {pk: rank for rank, pk in enumerate(self.stages)}
+
+    @cached_property
+    def listens(self) -> frozenset[str]:
+        """Every event name that some rule asks about."""
+        return frozenset(name for rule in self.rules for name in rule.events | rule.context)
+
+    def place(self, position: Position) -> Place:
+        """The position as the rules see it; after a hold, what happened during it says nothing."""
+        settled = [at for at in (position.settled_at, position.held_until) if at]
+        return Place(
+            stage=position.stage_id,
+            rank=self.ranks.get(position.stage_id, -1) if position.stage_id else -1,
+            since=position.since,
+            event=position.event_id,
+            rule=position.rule_id,
+            settled_at=max(settled, default=None),
+        )
+
+
+def current() -> list[Ruleset]:
+    """
+    The rules in force.
+
+    A row that cannot be read is left out and logged: a broken rule must not hold up what the others have to say.
+    `manage.py doctor` names it.
+    """
+    stages: dict[int, dict[int, Stage]] = defaultdict(dict)
+    for stage in Stage.objects.filter(journey__is_active=True).select_related("journey").order_by("rank", "pk"):
+        stages[stage.journey_id][stage.pk] = stage
+    rows: dict[int, list[StageRule]] = defaultdict(list)
+    for row in StageRule.objects.filter(is_active=True, stage__journey__is_active=True).order_by("pk"):
+        rows[row.stage_id].append(row)
+    return [_ruleset(of_journey, rows) for of_journey in stages.values()]
+
+
+def read(row: StageRule, rank: int) -> Rule:
+    """
+    A row as a rule.
+
+    Raises:
+        InvalidRule: with every fault of its JSON columns.
+    """
+    return read_rule(
+        id=row.pk,
+        stage=row.stage_id,
+        rank=rank,
+        events=row.events,
+        where=row.where,
+        history=row.history,
+        priority=row.priority,
+        may_move_back=row.may_move_back,
+    )
+
+
+def _ruleset(stages: dict[int, Stage], rows: dict[int, list[StageRule]]) -> Ruleset:
+    rules: list[Rule] = []
+    for rank, stage_id in enumerate(stages):
+        for row in rows[stage_id]:
+            try:
+                rules.append(read(row, rank))
+            except InvalidRule as error:
+                logger.error("stage rule %s cannot be read: %s", row.pk, error)  # noqa: TRY400 - the reason says it all
+    by_id = {row.pk: row for stage_id in stages for row in rows[stage_id]}
+    return Ruleset(next(iter(stages.values())).journey, stages, rules, by_id)

@@ -1,0 +1,21 @@
+"""What django-q calls; config/schedules.py says when. Runs may be lost, doubled or late: the rows are what is owed."""
+
+from django.utils import timezone
+
+from crm.lib.rounds import work_off
+from journeys.flows import runner
+from journeys.flows.enrolment import BELL
+from journeys.stages import health
+
+PER_ROUND = 1_000
+
+
+def run_due() -> str:
+    """Take the steps that are due. Claiming decides who takes which. The line returned shows in the admin."""
+    total = work_off(lambda: runner.run_due(now=timezone.now(), limit=PER_ROUND).total(), again=BELL)
+    return f"{total} steps"
+
+
+def assess_health() -> str:
+    """Set the health of every position by the days since the last sign of life. Nightly."""
+    return f"{health.assess_all(now=timezone.now())} changes"
