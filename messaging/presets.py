@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from crm.models import Channel
 from messaging.models import Template
 from messaging.outbox.authoring import VariantIn, save_template
-
-_HI = "{{ customer.first_name | default: 'there' }}"
-_HI_TH = "คุณ{{ customer.first_name | default: 'ลูกค้า' }}"
-_ORDER = "{{ event.order_id | default: '' }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +18,7 @@ class TextPreset:
     slug: str
     name: str
     texts: Mapping[str, str]
-    subjects: Mapping[str, str] = field(default_factory=dict)
+    subjects: Mapping[str, str]
 
 
 PRESETS = (
@@ -30,9 +26,10 @@ PRESETS = (
         "welcome",
         "Welcome",
         {
-            "en": f"Hello {_HI}, welcome to {{{{ shop.name }}}}. Reply to this message and a person will answer. "
-            "{{ shop.url }}",
-            "th": f"สวัสดี{_HI_TH} ยินดีต้อนรับสู่ {{{{ shop.name }}}} ตอบกลับข้อความนี้ได้เลย เราพร้อมช่วย {{{{ shop.url }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, welcome to {{ shop.name }}. Reply to this "
+            "message and a person will answer.",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} ยินดีต้อนรับสู่ {{ shop.name }} "
+            "ตอบกลับข้อความนี้ได้เลย เราพร้อมช่วย",
         },
         {"en": "Welcome to {{ shop.name }}", "th": "ยินดีต้อนรับสู่ {{ shop.name }}"},
     ),
@@ -40,8 +37,10 @@ PRESETS = (
         "enquiry-follow-up",
         "Enquiry follow-up",
         {
-            "en": f"Hello {_HI}, did our answer help? Reply here if anything is still open. {{{{ shop.name }}}}",
-            "th": f"สวัสดี{_HI_TH} คำตอบของเราช่วยได้ไหม หากยังสงสัยตอบกลับข้อความนี้ได้เลย {{{{ shop.name }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, did our answer help? Reply here if anything "
+            "is still open. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำตอบของเราช่วยได้ไหม "
+            "หากยังสงสัยตอบกลับข้อความนี้ได้เลย {{ shop.name }}",
         },
         {"en": "Did our answer help?", "th": "คำตอบของเราช่วยได้ไหม"},
     ),
@@ -49,8 +48,10 @@ PRESETS = (
         "abandoned-cart",
         "Abandoned cart",
         {
-            "en": f"Hello {_HI}, your cart is still here, and so are we if you have a question: {{{{ shop.url }}}}",
-            "th": f"สวัสดี{_HI_TH} สินค้าในตะกร้ายังรอคุณอยู่ มีคำถามสอบถามเราได้ {{{{ shop.url }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, your cart is still here, and so are we if "
+            "you have a question: just reply. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} สินค้าในตะกร้ายังรอคุณอยู่ "
+            "มีคำถามตอบกลับข้อความนี้ได้เลย {{ shop.name }}",
         },
         {"en": "You left something in your cart", "th": "คุณยังมีสินค้าในตะกร้า"},
     ),
@@ -58,22 +59,28 @@ PRESETS = (
         "order-thanks",
         "Thank you for the order",
         {
-            "en": f"Thank you, {_HI}! We have your order {_ORDER}"
-            "{% if event.promised_at %} and it should be with you by "
+            "en": "Thank you, {{ customer.first_name | default: 'there' }}! We have your order "
+            "{{ event.order_id | default: '' }}{% if event.promised_at %} and it should be with you by "
             "{{ event.promised_at | date: '%-d %B' }}{% endif %}. {{ shop.name }}",
-            "th": f"ขอบคุณ{_HI_TH} เราได้รับคำสั่งซื้อ {_ORDER} แล้ว"
-            "{% if event.promised_at %} คาดว่าถึงคุณภายใน {{ event.promised_at | date: '%-d %B' }}{% endif %} "
-            "{{ shop.name }}",
+            "th": "ขอบคุณคุณ{{ customer.first_name | default: 'ลูกค้า' }} เราได้รับคำสั่งซื้อ "
+            "{{ event.order_id | default: '' }} แล้ว{% if event.promised_at %} คาดว่าถึงคุณภายใน "
+            "{{ event.promised_at | date: '%-d %B' }}{% endif %} {{ shop.name }}",
         },
-        {"en": f"Your order {_ORDER}", "th": f"คำสั่งซื้อ {_ORDER} ของคุณ"},
+        {
+            "en": "Your order {{ event.order_id | default: '' }}",
+            "th": "คำสั่งซื้อ {{ event.order_id | default: '' }} ของคุณ",
+        },
     ),
     TextPreset(
         "usage-tips",
         "Usage tips",
         {
-            "en": f"Hello {_HI}, your order {_ORDER} has arrived. Need help getting started? Reply here and we will "
-            "help. {{ shop.name }}",
-            "th": f"สวัสดี{_HI_TH} คำสั่งซื้อ {_ORDER} ถึงแล้ว ต้องการคำแนะนำการใช้งานไหม ตอบกลับได้เลย {{{{ shop.name }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, your order "
+            "{{ event.order_id | default: '' }} has arrived. Need help getting started? Reply here and we "
+            "will help. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ "
+            "{{ event.order_id | default: '' }} ถึงแล้ว ต้องการคำแนะนำการใช้งานไหม ตอบกลับได้เลย "
+            "{{ shop.name }}",
         },
         {"en": "Getting the most out of your order", "th": "ใช้สินค้าให้คุ้มที่สุด"},
     ),
@@ -81,19 +88,26 @@ PRESETS = (
         "delivery-late",
         "Late delivery",
         {
-            "en": f"{_HI}, your order {_ORDER} is taking longer than it should, and we are sorry. We are tracing it "
-            "and will tell you what we find. {{ shop.name }}",
-            "th": f"{_HI_TH} คำสั่งซื้อ {_ORDER} ล่าช้ากว่ากำหนด เราขออภัยเป็นอย่างยิ่ง กำลังติดตามพัสดุและจะแจ้งผลให้ทราบ "
-            "{{ shop.name }}",
+            "en": "{{ customer.first_name | default: 'there' }}, your order {{ event.order_id | default: '' }} is "
+            "taking longer than it should, and we are sorry. We are tracing it and will tell you what we "
+            "find. {{ shop.name }}",
+            "th": "คุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ {{ event.order_id | default: '' }} "
+            "ล่าช้ากว่ากำหนด เราขออภัยเป็นอย่างยิ่ง กำลังติดตามพัสดุและจะแจ้งผลให้ทราบ {{ shop.name }}",
         },
-        {"en": f"Your order {_ORDER} is late: we are sorry", "th": f"ขออภัย คำสั่งซื้อ {_ORDER} ล่าช้า"},
+        {
+            "en": "Your order {{ event.order_id | default: '' }} is late: we are sorry",
+            "th": "ขออภัย คำสั่งซื้อ {{ event.order_id | default: '' }} ล่าช้า",
+        },
     ),
     TextPreset(
         "review-request",
         "Review request",
         {
-            "en": f"Hello {_HI}, how do you like order {_ORDER}? Your review helps others to choose: {{{{ shop.url }}}}",
-            "th": f"สวัสดี{_HI_TH} คำสั่งซื้อ {_ORDER} เป็นอย่างไรบ้าง รีวิวของคุณช่วยคนอื่นตัดสินใจได้ {{{{ shop.url }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, how do you like order "
+            "{{ event.order_id | default: '' }}? Your review helps others to choose. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ "
+            "{{ event.order_id | default: '' }} เป็นอย่างไรบ้าง รีวิวของคุณช่วยคนอื่นตัดสินใจได้ "
+            "{{ shop.name }}",
         },
         {"en": "How do you like it?", "th": "สินค้าเป็นอย่างไรบ้าง"},
     ),
@@ -101,8 +115,9 @@ PRESETS = (
         "review-thanks",
         "Thank you for the review",
         {
-            "en": f"Thank you for your review, {_HI}. We have read it. {{{{ shop.name }}}}",
-            "th": f"ขอบคุณสำหรับรีวิว{_HI_TH} เราอ่านแล้ว {{{{ shop.name }}}}",
+            "en": "Thank you for your review, {{ customer.first_name | default: 'there' }}. We have read it. "
+            "{{ shop.name }}",
+            "th": "ขอบคุณสำหรับรีวิวคุณ{{ customer.first_name | default: 'ลูกค้า' }} เราอ่านแล้ว {{ shop.name }}",
         },
         {"en": "Thank you for your review", "th": "ขอบคุณสำหรับรีวิว"},
     ),
@@ -110,8 +125,10 @@ PRESETS = (
         "review-reminder",
         "Review reminder",
         {
-            "en": f"Hello {_HI}, one line about order {_ORDER} would help us and others a lot: {{{{ shop.url }}}}",
-            "th": f"สวัสดี{_HI_TH} รีวิวสั้นๆ เรื่องคำสั่งซื้อ {_ORDER} ช่วยเราและคนอื่นได้มาก {{{{ shop.url }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, one line about order "
+            "{{ event.order_id | default: '' }} would help us and others a lot. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} รีวิวสั้นๆ เรื่องคำสั่งซื้อ "
+            "{{ event.order_id | default: '' }} ช่วยเราและคนอื่นได้มาก {{ shop.name }}",
         },
         {"en": "A line from you?", "th": "ขอรีวิวสั้นๆ จากคุณ"},
     ),
@@ -119,8 +136,10 @@ PRESETS = (
         "refill-reminder",
         "Time to refill",
         {
-            "en": f"Hello {_HI}, is it time for more? Order again at {{{{ shop.url }}}}. {{{{ shop.name }}}}",
-            "th": f"สวัสดี{_HI_TH} ของใกล้หมดหรือยัง สั่งซื้ออีกครั้งได้ที่ {{{{ shop.url }}}} {{{{ shop.name }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, is it time for more? Reply and we will set "
+            "it aside for you. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} ของใกล้หมดหรือยัง "
+            "ตอบกลับแล้วเราจะเตรียมไว้ให้ {{ shop.name }}",
         },
         {"en": "Time for more?", "th": "ของใกล้หมดหรือยัง"},
     ),
@@ -128,8 +147,10 @@ PRESETS = (
         "win-back",
         "Come back",
         {
-            "en": f"Hello {_HI}, we would love to see you again. This week's offers for you: {{{{ shop.url }}}}",
-            "th": f"สวัสดี{_HI_TH} คิดถึงนะคะ ข้อเสนอพิเศษประจำสัปดาห์สำหรับคุณ {{{{ shop.url }}}}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, we would love to see you again, and this "
+            "week has an offer for you. Reply and we will tell you more. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} เราคิดถึงคุณ "
+            "สัปดาห์นี้มีข้อเสนอพิเศษสำหรับคุณ ตอบกลับเพื่อรับรายละเอียด {{ shop.name }}",
         },
         {"en": "We would love to see you again", "th": "คิดถึงคุณ"},
     ),

@@ -122,7 +122,7 @@ def context_for(message: Message, customer: Customer, shop: Shop) -> dict[str, A
             "language": customer.language,
             "attributes": customer.attributes,
         },
-        "shop": {"name": shop.name, "url": links.home_url()},
+        "shop": {"name": shop.name},
         "links": _Links(message, customer),
         "time_zone": customer.time_zone or shop.time_zone,
     }

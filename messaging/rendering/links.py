@@ -19,21 +19,16 @@ class BadLink(Exception):
     """Not signed by us, damaged, or too old."""
 
 
-def home_url() -> str:
-    """Where the shop is on the web."""
-    return str(settings.SITE_URL)
-
-
 def unsubscribe_url(message_id: uuid.UUID) -> str:
     """The one-click address of one message (RFC 8058)."""
     token = _UNSUBSCRIBE.sign(message_id.hex)
-    return home_url() + reverse("messaging_public:unsubscribe", args=[token])
+    return _absolute("unsubscribe", token)
 
 
 def preferences_url(customer_id: uuid.UUID) -> str:
     """The preference centre of one customer; good for half a year."""
     token = _PREFERENCES.sign(customer_id.hex)
-    return home_url() + reverse("messaging_public:preferences", args=[token])
+    return _absolute("preferences", token)
 
 
 def read_unsubscribe(token: str) -> uuid.UUID:
@@ -60,3 +55,7 @@ def read_preferences(token: str) -> uuid.UUID:
         return uuid.UUID(hex=_PREFERENCES.unsign(token, max_age=PREFERENCES_AGE))
     except (signing.BadSignature, ValueError) as error:
         raise BadLink from error
+
+
+def _absolute(name: str, token: str) -> str:
+    return f"{settings.SITE_URL}{reverse(f'messaging_public:{name}', args=[token])}"

@@ -18,7 +18,7 @@ FIXED: Mapping[str, Mapping[str, str | Promise]] = {
         "language": _("language"),
         "attributes": _("attributes of the customer, e.g. customer.attributes.size"),
     },
-    "shop": {"name": _("name of the shop"), "url": _("address of the shop")},
+    "shop": {"name": _("name of the shop")},
     "links": {
         "unsubscribe": _("link that unsubscribes from this topic"),
         "preferences": _("link to the customer's message settings"),

@@ -1,0 +1,79 @@
+"""How and when to send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from crm.admin.base import ReadOnlyAdmin
+from messaging.models import ChannelSettings, FrequencyCap, MessagingSettings, ProviderState, QuietHours, Suppression
+
+
+class ChannelForm(forms.ModelForm[ChannelSettings]):
+    """Credentials go in and never come out: the field is empty, and stays as it is when left so."""
+
+    new_config = forms.JSONField(
+        label=_("new configuration"), required=False, help_text=_("JSON; leave empty to keep the present one")
+    )
+
+    class Meta:
+        model = ChannelSettings
+        fields = ("channel", "provider", "sender", "is_on", "max_per_second")
+
+    def clean_new_config(self) -> dict[str, Any] | None:
+        config = self.cleaned_data["new_config"]
+        if config is not None and not isinstance(config, dict):
+            raise forms.ValidationError(_("A JSON object is needed."))
+        return config
+
+    def save(self, commit: bool = True) -> ChannelSettings:
+        if self.cleaned_data.get("new_config") is not None:
+            self.instance.config = self.cleaned_data["new_config"]
+        return super().save(commit)
+
+
+@admin.register(ChannelSettings)
+class ChannelAdmin(admin.ModelAdmin[ChannelSettings]):
+    form = ChannelForm
+    list_display = ("channel", "provider", "sender", "is_on", "max_per_second")
+    list_filter = ("is_on", "provider")
+
+
+@admin.register(ProviderState)
+class ProviderStateAdmin(ReadOnlyAdmin):
+    list_display = ("channel", "breaker", "calls", "failures", "paused_until", "probe_at", "last_error")
+    list_select_related = ("channel",)
+
+
+@admin.register(MessagingSettings)
+class MessagingSettingsAdmin(admin.ModelAdmin[MessagingSettings]):
+    list_display = ("__str__", "sending_on", "pause_on_complaint")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: MessagingSettings | None = None) -> bool:
+        return False
+
+
+@admin.register(QuietHours)
+class QuietHoursAdmin(admin.ModelAdmin[QuietHours]):
+    list_display = ("channel", "country", "starts", "ends", "marketing_only")
+    list_filter = ("channel",)
+
+
+@admin.register(FrequencyCap)
+class FrequencyCapAdmin(admin.ModelAdmin[FrequencyCap]):
+    list_display = ("per", "limit")
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ReadOnlyAdmin):
+    list_display = ("channel", "scope", "cause", "since", "lifted_at", "address_hash")
+    list_filter = ("channel", "scope", "cause", ("lifted_at", admin.EmptyFieldListFilter))
+    search_fields = ("=address_hash",)
+    date_hierarchy = "since"
