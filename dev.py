@@ -146,6 +146,7 @@ def demo(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="dev.py demo")
     parser.add_argument("--port", type=int, help="port of the web server (default: 8000, or the next free one)")
     port = choose_port(parser.parse_args(arguments).port)
+    stop_on_signals()
     prepare(BASE)
     write_settings()
     address = f"http://127.0.0.1:{port}"
@@ -156,13 +157,13 @@ def demo(arguments: list[str]) -> None:
         manage("demo")
         if files.wait():
             sys.exit("dev: the static files could not be collected; why stands above")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt), running("serve", f"--port={port}") as web, running("worker") as worker:
         wait_until_ready(address, web, worker)
         say(f"Waymark is ready at {address}/ · stop with Ctrl-C")
         while web.poll() is None and worker.poll() is None:
             time.sleep(0.5)
         sys.exit("dev: a process has ended by itself; what it said stands above")
+    say("stopped")
 
 
 def choose_port(wanted: int | None) -> int:
@@ -216,6 +217,12 @@ def end_with_parent() -> None:
     """Have Linux send the child a SIGTERM when this program ends, even if it is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def stop_on_signals() -> None:
+    """Take SIGTERM for Ctrl-C, and Ctrl-C for itself also where a shell in the background had it ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def wait_until_ready(address: str, *children: subprocess.Popen[bytes]) -> None:
@@ -340,4 +347,7 @@ if __name__ == "__main__":
         sys.exit(f"dev: Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
     if len(sys.argv) < 2 or sys.argv[1] not in VERBS:
         sys.exit(__doc__)
-    VERBS[sys.argv[1]](sys.argv[2:])
+    try:
+        VERBS[sys.argv[1]](sys.argv[2:])
+    except KeyboardInterrupt:
+        sys.exit(130)
