@@ -301,6 +301,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "PurchaseStatus": "crm.models.Purchase.Status",
+        "PurchaseStep": "crm.api.purchases.STEPS",
+        "TicketStatus": "crm.models.Ticket.Status",
+        "TicketKind": "crm.models.Ticket.Kind",
+        "ReviewStatus": "crm.models.Review.Status",
+        "TouchpointKind": "crm.models.Touchpoint.Kind",
+    },
 }
 
 # --- Messaging --------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from crm.api import idempotency
 from crm.api.errors import Problem
 from crm.api.parsers import body_of
 from crm.api.renderers import AlwaysJSON
+from crm.api.schema import ApiSchema
 from crm.lib.rates import Allowance
 from crm.models import ApiKey, Customer, User
 
@@ -39,6 +40,7 @@ class Door(APIView):
     post: Callable[..., Any]
     scope = ""
     scopes: Mapping[str, tuple[str, ...]] = {}
+    schema = ApiSchema()
     content_negotiation_class = AlwaysJSON
     allowance: Allowance | None = None
 

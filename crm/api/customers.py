@@ -159,7 +159,7 @@ class UpsertGiven(ProfileGiven):
     consents = ConsentsField(required=False)
 
 
-class PatchGiven(ProfileGiven):
+class CustomerGiven(ProfileGiven):
     email = serializers.CharField(required=False, allow_blank=True, max_length=254)
     phone = PhoneField(required=False, allow_blank=True, max_length=60)
     line_id = serializers.CharField(required=False, allow_blank=True, max_length=64)
@@ -232,10 +232,10 @@ class CustomerView(mixins.ListModelMixin, Noun):
             self._record_consents(customer, {"consents": changes})
         return self._tagged(customer, status=201 if upserted.created else 200)
 
-    @extend_schema(summary="Add a customer", request=PatchGiven, responses={201: CustomerShape})
+    @extend_schema(summary="Add a customer", request=CustomerGiven, responses={201: CustomerShape})
     @transaction.atomic
     def create(self, request: Request) -> Response:
-        given = checked(PatchGiven(data=request.data, context=self.get_serializer_context()))
+        given = checked(CustomerGiven(data=request.data, context=self.get_serializer_context()))
         with named_faults():
             customer = customers.create_customer(now=self.now, actor=self.staff, owner=None, **given)
         if customer.source != self.source:
@@ -244,14 +244,14 @@ class CustomerView(mixins.ListModelMixin, Noun):
         return self._tagged(customer, status=201)
 
     @extend_schema(
-        summary="Change a customer", request=PatchGiven, responses={200: CustomerShape},
+        summary="Change a customer", request=CustomerGiven, responses={200: CustomerShape},
         description="With If-Match, refused with 412 when somebody else has changed the record since.",
     )  # fmt: skip
     @transaction.atomic
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         customer = self.get_locked()
         self._refuse_lost_update(customer)
-        given = checked(PatchGiven(data=request.data, partial=True, context=self.get_serializer_context()))
+        given = checked(CustomerGiven(data=request.data, partial=True, context=self.get_serializer_context()))
         tags = given.pop("tags", None)
         with named_faults():
             customers.edit_customer(customer, given, now=self.now, actor=self.staff)

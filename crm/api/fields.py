@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.settings import api_settings
 
 from crm.lib.moments import InvalidMoment, read_moment, read_past
 from crm.lib.money import InvalidMoney, Money
@@ -29,6 +30,7 @@ from crm.services.touchpoints import InvalidTouchpoint
 # What the records call differently from the API.
 FIELD_NAMES = {"time_zone": "timezone", "is_complaint": "complaint"}
 CURRENCY = r"^[A-Z]{3}$"
+_HERE = api_settings.NON_FIELD_ERRORS_KEY
 MONEY_SCHEMA = {
     "type": "object",
     "required": ["amount", "currency"],
@@ -166,7 +168,7 @@ class IdentitiesGiven(Given):
                 anonymous=given.get("anonymous", {}).items(),
             )
         except ids.InvalidIdentity as error:
-            path = [] if error.field == "identities" else error.field.split(".", 1)
+            path = [_HERE] if error.field == "identities" else error.field.split(".", 1)
             raise fault(path, error.message, f"invalid_{error.field.partition('.')[0]}") from error
 
 

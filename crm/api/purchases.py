@@ -25,6 +25,7 @@ from crm.models import Purchase, Refund
 from crm.services import purchases, refunds
 
 Status = Purchase.Status
+STEPS = [choice for choice in Status.choices if choice[0] != Status.PLACED]
 
 
 class PurchaseFilters(django_filters.FilterSet):  # type: ignore[misc] # ships no types
@@ -108,7 +109,7 @@ class PurchaseGiven(Given):
 
 
 class StatusGiven(Given):
-    status = serializers.ChoiceField(choices=[choice for choice in Status.choices if choice[0] != Status.PLACED])
+    status = serializers.ChoiceField(choices=STEPS)
     at = MomentField(required=False, help_text="now unless given")
 
 

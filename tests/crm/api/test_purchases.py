@@ -105,6 +105,7 @@ def test_a_customer_can_be_named_by_our_id(api: Program) -> None:
         ({"customer": "00000000-0000-7000-8000-000000000000"}, "/customer", "unknown_customer"),
         ({"customer": {"phone": "12"}}, "/customer/phone", "invalid_phone"),
         ({"customer": {"mail": "x"}}, "/customer/mail", "unknown_field"),
+        ({"customer": {}}, "/customer", "invalid_identities"),
         ({"customer": 7}, "/customer", "invalid"),
         ({"total": "12"}, "/total", "invalid"),
         ({"total": {"amount": "12"}}, "/total/currency", "required"),
