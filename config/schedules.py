@@ -30,4 +30,7 @@ BELLS = {
 }
 
 # django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
-NIGHTLY = (Nightly("prune", "crm.tasks.prune", time(3, 10)),)
+NIGHTLY = (
+    Nightly("assess-health", "journeys.tasks.assess_health", time(3, 0)),
+    Nightly("prune", "crm.tasks.prune", time(3, 10)),
+)
