@@ -8,6 +8,6 @@ STAGE_CHANGED = "Stage Changed"
 HEALTH_CHANGED = "Health Changed"
 
 register(
-    EventType(STAGE_CHANGED, _("Came to another stage"), "stage", "path", sign_of_life=False),
+    EventType(STAGE_CHANGED, _("Came to another stage"), "stage", "route", sign_of_life=False),
     EventType(HEALTH_CHANGED, _("Heard of more, or less"), "stage", "heart", sign_of_life=False),
 )

@@ -119,9 +119,10 @@ def _concerned(events: Sequence[Event]) -> list[Run]:
 
 def _tell(run: Run, known: Known, now: datetime) -> tuple[rows.Row | None, list[StepVisit], str]:
     """(columns to write, visits to add, what happened) for one run."""
-    row, state = run.row, rows.state_of(run.row)
+    row = run.row
     if row.state != Enrolment.State.ACTIVE:
         return _late_goal(run)
+    state = rows.state_of(row)
     visits: list[StepVisit] = []
     goal_at, what = row.goal_at, ""
     for fact in run.facts:

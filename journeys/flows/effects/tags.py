@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from crm.lib import bulk
 from crm.models import Customer
 from crm.services.customers import tags_called
 from journeys.flows.effects.base import Order
@@ -29,9 +30,8 @@ def _add(pairs: Sequence[tuple[int, str]]) -> None:
         return
     tags = {tag.name: tag.pk for tag in tags_called(sorted({name for _, name in pairs}))}
     link = Customer.tags.through
-    link.objects.bulk_create(
-        [link(customer_id=customer, tag_id=tags[name]) for customer, name in sorted(pairs)], ignore_conflicts=True
-    )
+    rows = [link(customer_id=customer, tag_id=tags[name]) for customer, name in sorted(pairs)]
+    bulk.insert_new(link, rows, unique=("customer_id", "tag_id"))
 
 
 def _remove(pairs: Sequence[tuple[int, str]]) -> None:
