@@ -59,28 +59,28 @@ PRESETS = (
         "order-thanks",
         "Thank you for the order",
         {
-            "en": "Thank you, {{ customer.first_name | default: 'there' }}! We have your order "
-            "{{ event.order_id | default: '' }}{% if event.promised_at %} and it should be with you by "
-            "{{ event.promised_at | date: '%-d %B' }}{% endif %}. {{ shop.name }}",
-            "th": "ขอบคุณคุณ{{ customer.first_name | default: 'ลูกค้า' }} เราได้รับคำสั่งซื้อ "
-            "{{ event.order_id | default: '' }} แล้ว{% if event.promised_at %} คาดว่าถึงคุณภายใน "
+            "en": "Thank you, {{ customer.first_name | default: 'there' }}! We have your "
+            "order{% if event.order_id %} {{ event.order_id }}{% endif %}{% if event.promised_at %} and it "
+            "should be with you by {{ event.promised_at | date: '%-d %B' }}{% endif %}. {{ shop.name }}",
+            "th": "ขอบคุณคุณ{{ customer.first_name | default: 'ลูกค้า' }} "
+            "เราได้รับคำสั่งซื้อ{% if event.order_id %} {{ event.order_id }}{% endif %} "
+            "แล้ว{% if event.promised_at %} คาดว่าถึงคุณภายใน "
             "{{ event.promised_at | date: '%-d %B' }}{% endif %} {{ shop.name }}",
         },
         {
-            "en": "Your order {{ event.order_id | default: '' }}",
-            "th": "คำสั่งซื้อ {{ event.order_id | default: '' }} ของคุณ",
+            "en": "Your order{% if event.order_id %} {{ event.order_id }}{% endif %}",
+            "th": "คำสั่งซื้อ{% if event.order_id %} {{ event.order_id }}{% endif %} ของคุณ",
         },
     ),
     TextPreset(
         "usage-tips",
         "Usage tips",
         {
-            "en": "Hello {{ customer.first_name | default: 'there' }}, your order "
-            "{{ event.order_id | default: '' }} has arrived. Need help getting started? Reply here and we "
-            "will help. {{ shop.name }}",
-            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ "
-            "{{ event.order_id | default: '' }} ถึงแล้ว ต้องการคำแนะนำการใช้งานไหม ตอบกลับได้เลย "
-            "{{ shop.name }}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, your order{% if event.order_id %} "
+            "{{ event.order_id }}{% endif %} has arrived. Need help getting started? Reply here and we will "
+            "help. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ{% if event.order_id %} "
+            "{{ event.order_id }}{% endif %} ถึงแล้ว ต้องการคำแนะนำการใช้งานไหม ตอบกลับได้เลย {{ shop.name }}",
         },
         {"en": "Getting the most out of your order", "th": "ใช้สินค้าให้คุ้มที่สุด"},
     ),
@@ -88,26 +88,27 @@ PRESETS = (
         "delivery-late",
         "Late delivery",
         {
-            "en": "{{ customer.first_name | default: 'there' }}, your order {{ event.order_id | default: '' }} is "
-            "taking longer than it should, and we are sorry. We are tracing it and will tell you what we "
-            "find. {{ shop.name }}",
-            "th": "คุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ {{ event.order_id | default: '' }} "
-            "ล่าช้ากว่ากำหนด เราขออภัยเป็นอย่างยิ่ง กำลังติดตามพัสดุและจะแจ้งผลให้ทราบ {{ shop.name }}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, your order{% if event.order_id %} "
+            "{{ event.order_id }}{% endif %} is taking longer than it should, and we are sorry. We are "
+            "tracing it and will tell you what we find. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ{% if event.order_id %} "
+            "{{ event.order_id }}{% endif %} ล่าช้ากว่ากำหนด เราขออภัยเป็นอย่างยิ่ง "
+            "กำลังติดตามพัสดุและจะแจ้งผลให้ทราบ {{ shop.name }}",
         },
         {
-            "en": "Your order {{ event.order_id | default: '' }} is late: we are sorry",
-            "th": "ขออภัย คำสั่งซื้อ {{ event.order_id | default: '' }} ล่าช้า",
+            "en": "Your order{% if event.order_id %} {{ event.order_id }}{% endif %} is late: we are sorry",
+            "th": "ขออภัย คำสั่งซื้อ{% if event.order_id %} {{ event.order_id }}{% endif %} ล่าช้า",
         },
     ),
     TextPreset(
         "review-request",
         "Review request",
         {
-            "en": "Hello {{ customer.first_name | default: 'there' }}, how do you like order "
-            "{{ event.order_id | default: '' }}? Your review helps others to choose. {{ shop.name }}",
-            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ "
-            "{{ event.order_id | default: '' }} เป็นอย่างไรบ้าง รีวิวของคุณช่วยคนอื่นตัดสินใจได้ "
-            "{{ shop.name }}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, how do you like your "
+            "order{% if event.order_id %} {{ event.order_id }}{% endif %}? Your review helps others to "
+            "choose. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} คำสั่งซื้อ{% if event.order_id %} "
+            "{{ event.order_id }}{% endif %} เป็นอย่างไรบ้าง รีวิวของคุณช่วยคนอื่นตัดสินใจได้ {{ shop.name }}",
         },
         {"en": "How do you like it?", "th": "สินค้าเป็นอย่างไรบ้าง"},
     ),
@@ -125,10 +126,12 @@ PRESETS = (
         "review-reminder",
         "Review reminder",
         {
-            "en": "Hello {{ customer.first_name | default: 'there' }}, one line about order "
-            "{{ event.order_id | default: '' }} would help us and others a lot. {{ shop.name }}",
-            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} รีวิวสั้นๆ เรื่องคำสั่งซื้อ "
-            "{{ event.order_id | default: '' }} ช่วยเราและคนอื่นได้มาก {{ shop.name }}",
+            "en": "Hello {{ customer.first_name | default: 'there' }}, one line about your "
+            "order{% if event.order_id %} {{ event.order_id }}{% endif %} would help us and "
+            "others a lot. {{ shop.name }}",
+            "th": "สวัสดีคุณ{{ customer.first_name | default: 'ลูกค้า' }} รีวิวสั้นๆ "
+            "เรื่องคำสั่งซื้อ{% if event.order_id %} {{ event.order_id }}{% endif %} ช่วยเราและคนอื่นได้มาก "
+            "{{ shop.name }}",
         },
         {"en": "A line from you?", "th": "ขอรีวิวสั้นๆ จากคุณ"},
     ),

@@ -145,8 +145,17 @@ class _Links(dict[str, str]):
 
 def as_html(text: str, language: str) -> str:
     """A text as a plain HTML mail: escaped, in paragraphs, its links clickable."""
-    linked = _URL.sub(lambda url: f'<a href="{url[0]}">{url[0]}</a>', escape(text))
-    return f'<!doctype html><html lang="{escape(language)}"><body>{linebreaks(linked, autoescape=False)}</body></html>'
+    body = linebreaks(_with_links(text), autoescape=False)
+    return f'<!doctype html><html lang="{escape(language)}"><body>{body}</body></html>'
+
+
+def _with_links(text: str) -> str:
+    pieces, end = [], 0
+    for url in _URL.finditer(text):
+        address = escape(url[0])
+        pieces += [escape(text[end : url.start()]), f'<a href="{address}">{address}</a>']
+        end = url.end()
+    return "".join([*pieces, escape(text[end:])])
 
 
 def _finish(message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:

@@ -11,8 +11,6 @@ from django.urls import reverse
 
 # Opting out must go on working for as long as anybody keeps the message; changing settings need not.
 PREFERENCES_AGE = timedelta(days=180)
-_UNSUBSCRIBE = signing.Signer(salt="messaging.unsubscribe", sep=".")
-_PREFERENCES = signing.TimestampSigner(salt="messaging.preferences", sep=".")
 
 
 class BadLink(Exception):
@@ -21,13 +19,13 @@ class BadLink(Exception):
 
 def unsubscribe_url(message_id: uuid.UUID) -> str:
     """The one-click address of one message (RFC 8058)."""
-    token = _UNSUBSCRIBE.sign(message_id.hex)
+    token = _opt_out().sign(message_id.hex)
     return _absolute("unsubscribe", token)
 
 
 def preferences_url(customer_id: uuid.UUID) -> str:
     """The preference centre of one customer; good for half a year."""
-    token = _PREFERENCES.sign(customer_id.hex)
+    token = _settings().sign(customer_id.hex)
     return _absolute("preferences", token)
 
 
@@ -39,7 +37,7 @@ def read_unsubscribe(token: str) -> uuid.UUID:
         BadLink
     """
     try:
-        return uuid.UUID(hex=_UNSUBSCRIBE.unsign(token))
+        return uuid.UUID(hex=_opt_out().unsign(token))
     except (signing.BadSignature, ValueError) as error:
         raise BadLink from error
 
@@ -52,9 +50,17 @@ def read_preferences(token: str) -> uuid.UUID:
         BadLink
     """
     try:
-        return uuid.UUID(hex=_PREFERENCES.unsign(token, max_age=PREFERENCES_AGE))
+        return uuid.UUID(hex=_settings().unsign(token, max_age=PREFERENCES_AGE))
     except (signing.BadSignature, ValueError) as error:
         raise BadLink from error
+
+
+def _opt_out() -> signing.Signer:
+    return signing.Signer(salt="messaging.unsubscribe", sep=".")
+
+
+def _settings() -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt="messaging.preferences", sep=".")
 
 
 def _absolute(name: str, token: str) -> str:

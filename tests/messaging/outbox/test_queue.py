@@ -51,6 +51,10 @@ def test_a_customer_without_a_language_is_written_to_in_the_shops() -> None:
     assert queue_one(CustomerFactory(language="")).language == "en"
 
 
+def test_a_test_may_ask_for_another_language() -> None:
+    assert queue_one(CustomerFactory(language="th"), language="en").language == "en"
+
+
 def test_the_same_key_again_is_the_first_message_untouched() -> None:
     customer = CustomerFactory()
     first = queue_one(customer)

@@ -1,0 +1,34 @@
+import pytest
+
+from messaging.channels.base import Accepted, News, Provider
+from messaging.models import SandboxText
+from messaging.providers.sandbox import SandboxProvider
+from tests.messaging.providers.contract import AT, ProviderContract
+
+pytestmark = pytest.mark.django_db
+
+
+class TestSandbox(ProviderContract):
+    def provider(self) -> Provider:
+        return SandboxProvider({})
+
+    def arrived(self) -> list[str]:
+        return list(SandboxText.objects.order_by("pk").values_list("body", flat=True))
+
+    def test_it_reports_delivery_in_the_same_breath(self) -> None:
+        ((parcel, outcome),) = self.send(self.parcel())
+        assert isinstance(outcome, Accepted)
+        (receipt,) = outcome.receipts
+        assert (receipt.news, receipt.key, receipt.at) == (News.DELIVERED, parcel.key, AT)
+
+    def test_by_hand_it_reports_nothing(self) -> None:
+        parcel = self.parcel()
+        ((_, outcome),) = SandboxProvider({"receipts": "by_hand"}).send(iter([parcel]))
+        assert isinstance(outcome, Accepted)
+        assert outcome.receipts == ()
+        assert SandboxText.objects.get().news == ""
+
+    def test_the_phone_keeps_what_would_be_seen(self) -> None:
+        self.send(self.parcel())
+        text = SandboxText.objects.get()
+        assert (text.address, text.channel, text.is_from_us, text.subject, text.at) == (self.to, "sms", True, "Hi", AT)
