@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from crm.api.base import Noun
 from crm.api.errors import Invalid, Problem
 from crm.api.fields import IDENTITIES_SCHEMA, Shape
 from crm.api.filters import CustomerFilter, MomentFilter
+from crm.api.structs import Fault, read_item, read_uuid
 from crm.lib.moments import InvalidMoment, read_past
 from crm.lib.paging import Sort
 from crm.lib.strict_json import pointer
@@ -75,18 +75,6 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
     properties: dict[str, Any] = {}
     occurred_at: str = ""
     id: Annotated[str, msgspec.Meta(max_length=ingest.LONGEST_KEY)] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """What is wrong with an event, and where in it."""
-
-    at: str
-    code: str
-    message: str
-
-    def as_json(self) -> dict[str, str]:
-        return {"pointer": self.at, "code": self.code, "message": self.message}
 
 
 EVENT_SCHEMA = {
@@ -171,29 +159,29 @@ class EventView(mixins.ListModelMixin, Noun):
         outcomes = iter(
             ingest.ingest_many([item for item in read if isinstance(item, Item)], source=self.source, now=self.now)
         )
-        verdicts = [item if isinstance(item, _Fault) else _judged(next(outcomes)) for item in read]
-        if single and isinstance(verdicts[0], _Fault):
+        verdicts = [item if isinstance(item, Fault) else _judged(next(outcomes)) for item in read]
+        if single and isinstance(verdicts[0], Fault):
             raise Invalid(verdicts[0].at, verdicts[0].code, verdicts[0].message)
         ingest.keep_rejects(
             [
                 Reject(verdict.code, f"{verdict.at}: {verdict.message}", event)
                 for event, verdict in zip(events, verdicts, strict=True)
-                if isinstance(verdict, _Fault)
+                if isinstance(verdict, Fault)
             ],
             source=self.source,
             now=self.now,
         )
         return Response({"results": [_answer(item, *rest) for item, *rest in zip(read, events, verdicts, strict=True)]})
 
-    def _read(self, events: Sequence[Any]) -> list[Item | _Fault]:
+    def _read(self, events: Sequence[Any]) -> list[Item | Fault]:
         """Each event as an Item, or what is wrong with it; one query for all customers named by our id."""
-        said = [_convert(event) for event in events]
-        named = {who for entry in said if isinstance(entry, _Said) and (who := _uuid(entry.customer))}
+        said = [read_item(event, _Said) for event in events]
+        named = {who for entry in said if isinstance(entry, _Said) and (who := _named(entry))}
         people = dict(
             self.visible_customers().filter(public_id__in=named).values_list("public_id", "pk") if named else ()
         )
         region = Shop.current().country
-        return [entry if isinstance(entry, _Fault) else _item(entry, people, region, self.now) for entry in said]
+        return [entry if isinstance(entry, Fault) else _item(entry, people, region, self.now) for entry in said]
 
 
 def _events_of(body: Mapping[str, Any]) -> list[Any]:
@@ -207,36 +195,22 @@ def _events_of(body: Mapping[str, Any]) -> list[Any]:
     return events
 
 
-def _convert(event: Any) -> _Said | _Fault:
-    try:
-        return msgspec.convert(event, _Said)
-    except msgspec.ValidationError as error:
-        message, _at, path = str(error).partition(" - at `$")
-        at = pointer(*[part for part in re.split(r"[.\[\]`]+", path) if part and part != "..."])
-        if unknown := re.match(r"Object contains unknown field `(.*)`", message):
-            return _Fault(at + pointer(unknown[1]), "unknown_field", _("Unknown field."))
-        if missing := re.match(r"Object missing required field `(.*)`", message):
-            return _Fault(at + pointer(missing[1]), "required", _("This field is required."))
-        return _Fault(at, "invalid", message)
+def _named(said: _Said) -> UUID | None:
+    """Our id of the customer, when the event names them by it."""
+    return read_uuid(said.customer) if isinstance(said.customer, str) else None
 
 
-def _uuid(who: str | _Who) -> UUID | None:
-    try:
-        return UUID(who) if isinstance(who, str) else None
-    except ValueError:
-        return None
-
-
-def _item(said: _Said, people: Mapping[UUID, int], region: str, now: datetime) -> Item | _Fault:
+def _item(said: _Said, people: Mapping[UUID, int], region: str, now: datetime) -> Item | Fault:
     try:
         occurred_at = read_past(said.occurred_at, now) if said.occurred_at else now
     except InvalidMoment as error:
-        return _Fault("/occurred_at", error.code, error.message)
+        return Fault("/occurred_at", error.code, error.message)
     customer_id = identities = None
     if isinstance(said.customer, str):
-        customer_id = people.get(_uuid(said.customer)) if _uuid(said.customer) else None  # type: ignore[arg-type]
+        who = _named(said)
+        customer_id = people.get(who) if who else None
         if customer_id is None:
-            return _Fault("/customer", "unknown_customer", _("There is no such customer."))
+            return Fault("/customer", "unknown_customer", _("There is no such customer."))
     else:
         try:
             identities = _identities(
@@ -246,7 +220,7 @@ def _item(said: _Said, people: Mapping[UUID, int], region: str, now: datetime) -
         except ids.InvalidIdentity as error:
             field, _dot, key = error.field.partition(".")
             path = ["customer", *([] if field == "identities" else [field]), *([key] if key else [])]
-            return _Fault(pointer(*path), f"invalid_{field}", error.message)
+            return Fault(pointer(*path), f"invalid_{field}", error.message)
     key = ingest.key_of(said.id, said.event, repr(said.customer), said.occurred_at or now.isoformat(), said.properties)
     return Item(occurred_at, key, identities, customer_id, said.event, said.properties)
 
@@ -259,15 +233,15 @@ def _identities(
     return ids.clean(email=email, phone=phone, line_id=line_id, external=external, anonymous=anonymous, region=region)
 
 
-def _judged(result: Result) -> Result | _Fault:
+def _judged(result: Result) -> Result | Fault:
     if result.status is not Status.INVALID:
         return result
     path = [name for name in re.split(r"[\[\].]+", result.field) if name]
-    return _Fault(pointer("properties", *path) if path else "", result.code, result.message)
+    return Fault(pointer("properties", *path) if path else "", result.code, result.message)
 
 
-def _answer(item: Item | _Fault, event: Any, verdict: Result | _Fault) -> dict[str, Any]:
-    if isinstance(verdict, _Fault):
+def _answer(item: Item | Fault, event: Any, verdict: Result | Fault) -> dict[str, Any]:
+    if isinstance(verdict, Fault):
         given = event.get("id") if isinstance(event, dict) else ""
         return {"id": given or "", "status": Status.INVALID, "errors": [verdict.as_json()]}
     assert isinstance(item, Item)  # noqa: S101 - only items are judged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
@@ -10,6 +10,8 @@ from rest_framework import serializers
 
 from crm.api.errors import CONTENT_TYPE
 from crm.api.idempotency import HEADER
+
+Direction = Literal["request", "response"]
 
 
 class FaultShape(serializers.Serializer[Any]):
@@ -30,13 +32,13 @@ class ProblemShape(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     id = serializers.CharField(required=False, help_text="of a failure of ours, in our log")
-    errors = FaultShape(many=True, required=False)
+    errors = FaultShape(many=True, required=False)  # type: ignore[assignment] # a field of that name
 
 
-class ApiSchema(AutoSchema):  # type: ignore[no-untyped-call] # ships no types
+class ApiSchema(AutoSchema):
     """Adds the headers that the door understands, and the problem that any call may answer with."""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         if self.method == "POST":
             return [
                 OpenApiParameter(
@@ -50,12 +52,12 @@ class ApiSchema(AutoSchema):  # type: ignore[no-untyped-call] # ships no types
             return [OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="the ETag you read")]
         return []
 
-    def get_serializer_name(self, serializer: serializers.Serializer[Any], direction: str) -> str:
+    def get_serializer_name(self, serializer: Any, direction: Direction) -> str:
         """A shape is called by its noun; what is given for it gets "Request" behind that."""
         name: str = super().get_serializer_name(serializer, direction)
         return name.removesuffix("Shape").removesuffix("Given")
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         problem = self.resolve_serializer(ProblemShape, "response").ref
         bodies["default"] = {"description": "A problem", "content": {CONTENT_TYPE: {"schema": problem}}}

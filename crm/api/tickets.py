@@ -32,7 +32,7 @@ class TicketFilters(django_filters.FilterSet):  # type: ignore[misc] # ships no 
         fields: list[str] = []
 
 
-class MessageShape(Shape):
+class TurnShape(Shape):
     id = serializers.UUIDField(source="public_id")
     author = serializers.ChoiceField(choices=TicketMessage.Author.choices)
     channel = serializers.CharField()
@@ -56,7 +56,7 @@ class TicketShape(Shape):
     first_replied_at = serializers.DateTimeField(allow_null=True)
     resolved_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
-    messages = MessageShape(many=True)
+    messages = TurnShape(many=True)
 
 
 class TicketGiven(Given):
@@ -71,7 +71,7 @@ class TicketGiven(Given):
     opened_at = MomentField(required=False, help_text="now unless given")
 
 
-class MessageGiven(Given):
+class TurnGiven(Given):
     author = serializers.ChoiceField(choices=TicketMessage.Author.choices)
     body = serializers.CharField(max_length=50_000)
     channel = serializers.CharField(required=False, allow_blank=True, max_length=16)
@@ -108,12 +108,12 @@ class TicketView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     @extend_schema(
         summary="Add what the customer wrote, a reply, or an internal note",
         description="A reply is recorded, not sent: to write to the customer use the messages call.",
-        request=MessageGiven, responses={201: TicketShape},
+        request=TurnGiven, responses={201: TicketShape},
     )  # fmt: skip
     @transaction.atomic
     def add_message(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         ticket = self.get_locked()
-        given = checked(MessageGiven(data=request.data, context=self.get_serializer_context()))
+        given = checked(TurnGiven(data=request.data, context=self.get_serializer_context()))
         with named_faults():
             tickets.add_message(ticket, staff=self.staff, now=self.now, **given)
         return self.answer(self.get_object(), 201)

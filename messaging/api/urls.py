@@ -1,6 +1,16 @@
 """The API of messaging, below api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from messaging.api.messages import MessageView
+from messaging.api.sms import MeasureView
+from messaging.api.templates import TemplateView
 
 app_name = "messaging_api"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("messages/", MessageView.as_view({"get": "list", "post": "send"})),
+    path("messages/<uuid:id>/", MessageView.as_view({"get": "retrieve"})),
+    path("templates/", TemplateView.as_view({"get": "list", "post": "create"})),
+    path("templates/<uuid:id>/", TemplateView.as_view({"get": "retrieve"})),
+    path("sms/measure/", MeasureView.as_view()),
+]

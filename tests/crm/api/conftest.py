@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from crm.access import keys
+from crm.events.signals import customers_merged, events_recorded
 from crm.models import ApiKey
 
 
@@ -53,3 +55,13 @@ def faults(response: HttpResponse) -> list[tuple[str, str]]:
     """The (place, code) of every error in a problem."""
     body = response.json()
     return [(fault.get("pointer", fault.get("parameter")), fault["code"]) for fault in body.get("errors", [])]
+
+
+@pytest.fixture(autouse=True)
+def _crm_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the apps above make of the facts is their tests' matter."""
+    monkeypatch.setattr(events_recorded, "receivers", {})
+    monkeypatch.setattr(customers_merged, "receivers", [])
+    customers_merged.sender_receivers_cache.clear()
+    yield
+    customers_merged.sender_receivers_cache.clear()

@@ -48,7 +48,7 @@ def test_the_schema_and_its_page_are_open_to_all_and_load_nothing_from_elsewhere
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_whatever_is_sent_the_server_never_fails(mode: GenerationMode) -> None:
-    """A few examples of every operation, in keeping with the schema and against it; more is a matter of `max_examples`."""
+    """A few examples of every operation, in keeping with the schema and against it."""
     for factory in (PurchaseFactory, TicketFactory, ReviewFactory, TouchpointFactory, CustomerFactory):
         factory.create()
     headers = {"Authorization": f"Bearer {Program().secret}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 
+from crm.events.signals import customers_merged, events_recorded
 from crm.models import Source
 
 OK = (200, {"success": True})
@@ -41,3 +43,13 @@ class Storefront:
 def shop(db: None) -> Storefront:
     cache.clear()
     return Storefront()
+
+
+@pytest.fixture(autouse=True)
+def _crm_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the apps above make of the facts is their tests' matter."""
+    monkeypatch.setattr(events_recorded, "receivers", {})
+    monkeypatch.setattr(customers_merged, "receivers", [])
+    customers_merged.sender_receivers_cache.clear()
+    yield
+    customers_merged.sender_receivers_cache.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,10 @@ def client_of(live_server: LiveServer, **options: Any) -> Iterator[tuple[Client,
     finally:
         client.join()
         _session.close()
+        # The server's threads end with the connection, and must before the test's database goes.
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(10)
 
 
 @pytest.mark.parametrize("packed", [False, True])
