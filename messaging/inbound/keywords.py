@@ -18,6 +18,7 @@ from messaging.models import InboundMessage
 Reading = InboundMessage.Reading
 # Longer texts are letters, not commands.
 LONGEST_COMMAND = 160
+_NOT = re.compile(r"\b(dont|do not|never) stop\b")  # "don't stop sending offers"
 _EDGES = re.compile(r"[^\w\u0E00-\u0E7F]+")
 
 
@@ -43,7 +44,7 @@ class Words:
 def read(text: str, words: Words) -> Reading:
     """What the sender wants."""
     said = plain(text)
-    if said in words.stop:
+    if said in words.stop or (said and words.stop.issuperset(said.split())):
         return Reading.STOP
     if said in words.start:
         return Reading.START
@@ -52,7 +53,7 @@ def read(text: str, words: Words) -> Reading:
     if len(said) > LONGEST_COMMAND:
         return Reading.MESSAGE
     if any(_contains(said, phrase) for phrase in words.stop_phrases):
-        return Reading.STOP
+        return Reading.UNCLEAR if _NOT.search(said) else Reading.STOP
     return Reading.UNCLEAR if any(_begins_a_word(said, word) for word in _telling(words.stop)) else Reading.MESSAGE
 
 
