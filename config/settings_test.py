@@ -21,6 +21,6 @@ STORAGES = {
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-WHITENOISE_AUTOREFRESH = True
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True  # the live server of browser tests has nothing collected
 Q_CLUSTER = {**Q_CLUSTER, "broker_class": "config.broker.OrmBroker", "orm": "default"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

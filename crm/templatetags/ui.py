@@ -10,7 +10,7 @@ from django import template
 from django.conf import settings
 from django.http import QueryDict
 from django.template.context import Context
-from django.template.loader import get_template
+from django.template.loader import select_template
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -31,8 +31,9 @@ THAI_LEADING_VOWELS = "เแโใไ"
 @register.simple_tag
 @cache
 def icon(name: str) -> SafeString:
-    """The drawing in templates/components/icons/<name>.html."""
-    return mark_safe(get_template(f"components/icons/{name}.html").render().strip())
+    """The drawing in templates/components/icons/<name>.html; a dot for a name nobody has drawn."""
+    drawn = select_template([f"components/icons/{name}.html", "components/icons/dot.html"])
+    return mark_safe(drawn.render().strip())
 
 
 @register.filter

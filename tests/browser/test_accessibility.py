@@ -1,0 +1,62 @@
+"""axe-core finds nothing serious, nothing sticks out: every page, both themes, both languages, any size."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from crm.models import ApiKey, Customer, Purchase, Source, Ticket, Touchpoint, User
+from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.factories.shop import fill_shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+TABLET = {"width": 820, "height": 1180}
+# The page may scroll no sideways; inside it, wide tables and charts may.
+STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def addresses() -> list[str]:
+    """Every page there is, with something on it."""
+    fill_shop(2)
+    Source.objects.create(name="Web shop", slug="web")
+    ApiKey.objects.create(name="Warehouse", prefix="wm_live_1", hashed="x", scopes=["events:write"])
+    customer, ticket = Customer.objects.earliest("pk"), Ticket.objects.earliest("pk")
+    one = customer.get_absolute_url()
+    return [
+        "/", "/search/?q=customer", "/search/?q=nothing", "/search/",
+        "/customers/", "/customers/?q=zzz", "/customers/new/", one, f"{one}edit/phone/", f"{one}edit/time_zone/",
+        f"{one}tickets/new/", f"{one}reviews/new/",
+        "/purchases/", Purchase.objects.earliest("pk").get_absolute_url(),
+        "/inbox/", "/inbox/?queue=solved", ticket.get_absolute_url(), "/reviews/",
+        "/reach/", "/reach/new/", f"/reach/{Touchpoint.objects.get().public_id}/",
+        "/settings/", "/settings/shop/", "/settings/staff/", "/settings/staff/new/", "/settings/roles/",
+        "/settings/sources/", "/settings/sources/new/", "/settings/keys/", "/settings/keys/new/",
+        "/settings/reactions/", "/profile/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/",
+    ]  # fmt: skip
+
+
+def faults(page: Page, address: str) -> list[str]:
+    """What axe-core finds serious, and what makes a screen of any size scroll sideways."""
+    page.set_viewport_size(DESKTOP)
+    page.goto(address)
+    found = [
+        f"{address}: {violation['id']} {node['target']} {node['any'][0]['message'] if node['any'] else ''}"
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    for size in (DESKTOP, TABLET, PHONE):
+        page.set_viewport_size(size)
+        if (over := page.evaluate(STICKS_OUT)) > 0:
+            found.append(f"{address}: sticks out by {over} px at {size['width']}")
+    return found
+
+
+@pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "th")])
+def test_every_page_can_be_used_by_everybody(open_as: Open, theme: str, language: str) -> None:
+    page = open_as(User.Role.ADMIN, theme=theme, language=language, first_name="Anya")
+    assert [fault for address in addresses() for fault in faults(page, address)] == []
+
+
+@pytest.mark.parametrize("address", ["/accounts/login/", "/accounts/password/reset/", "/accounts/signup/"])
+def test_so_can_the_pages_before_signing_in(open_as: Open, address: str) -> None:
+    assert faults(open_as(), address) == []
