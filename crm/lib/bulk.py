@@ -8,8 +8,8 @@ These functions send no model signals and fill no auto_now fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -40,13 +40,15 @@ def insert_new(model: type[Row], rows: Sequence[Row], *, unique: Sequence[str]) 
         f"INSERT INTO {_quote(model._meta.db_table)} ({columns}) {_select(fields)} "
         f"ON CONFLICT DO NOTHING RETURNING {returning}"
     )
-    values = [[_value(field, getattr(row, field.attname)) for field in fields] for row in rows]
+    readers = [(field.attname, _preparer(field)) for field in fields]
+    values = [[prepare(getattr(row, name)) for name, prepare in readers] for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(sql, [_dump(fields, values)])
         inserted = {tuple(map(_comparable, key)): pk for pk, *key in cursor.fetchall()}
     new = []
+    key_readers = [(field.attname, _preparer(field)) for field in key_fields]
     for row in rows:
-        key = tuple(_comparable(_value(field, getattr(row, field.attname))) for field in key_fields)
+        key = tuple(_comparable(prepare(getattr(row, name))) for name, prepare in key_readers)
         pk = inserted.pop(key, None)
         if pk is not None:
             row.pk = pk
@@ -80,7 +82,8 @@ def update_rows(
     assignments = ", ".join(f"{_quote(f.column)} = x.{_quote(f.column)}" for f in setters)
     conditions = " AND ".join(f"{table}.{_quote(f.column)} = x.{_quote(f.column)}" for f in matchers)
     sql = f"UPDATE {table} SET {assignments} FROM ({_select(both)}) AS x WHERE {conditions}"  # noqa: S608
-    values = [[_value(field, row[field.attname]) for field in both] for row in rows]
+    readers = [(field.attname, _preparer(field)) for field in both]
+    values = [[prepare(row[name]) for name, prepare in readers] for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(sql, [_dump(both, values)])
         return int(cursor.rowcount)
@@ -112,12 +115,25 @@ def _cast(field: models.Field[Any, Any]) -> str:
     return str(field.rel_db_type(connection) if field.is_relation else field.cast_db_type(connection)).split("(")[0]
 
 
-def _value(field: models.Field[Any, Any], value: Any) -> Any:
+# Values that need no preparing: orjson writes them as the column reads them.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_PLAIN_ON_POSTGRESQL = _PLAIN | {datetime, date}
+
+
+def _preparer(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
+    """What turns a value of `field` into what goes into the JSON; looked up once a statement, called for every row."""
     if connection.vendor == "postgresql":
+        plain, prepare = _PLAIN_ON_POSTGRESQL, field.get_prep_value
         if isinstance(field, models.JSONField):
-            return value
-        return field.get_prep_value(value)
-    return field.get_db_prep_save(value, connection)
+            return lambda value: value
+    else:
+        plain, prepare = _PLAIN, lambda value: field.get_db_prep_save(value, connection)
+        if isinstance(field, models.JSONField):
+            return prepare
+    if not type(field).__module__.startswith("django."):
+        # A field of somebody else's may have something to say about text, too.
+        return prepare
+    return lambda value: value if type(value) in plain else prepare(value)
 
 
 def _dump(fields: Sequence[models.Field[Any, Any]], values: Sequence[Sequence[Any]]) -> str:
