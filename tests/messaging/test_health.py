@@ -1,0 +1,67 @@
+from datetime import timedelta
+
+import pytest
+
+from crm.lib.health import Level
+from messaging.health import channels, messages_on_their_way
+from messaging.models import ChannelSettings, MessagingSettings, ProviderState
+from tests.factories.crm import NOON
+from tests.factories.messaging import MessageFactory
+
+pytestmark = pytest.mark.django_db
+
+LATE = NOON + timedelta(minutes=16)
+
+
+def levels(findings: object) -> list[tuple[Level, str]]:
+    return [(finding.level, finding.message) for finding in findings]  # type: ignore[attr-defined]
+
+
+def test_a_shop_that_is_well() -> None:
+    assert levels(messages_on_their_way(NOON)) == [(Level.OK, "no message is overdue or stuck")]
+    assert levels(channels(NOON)) == [
+        (Level.OK, "Email goes out through smtp"), (Level.OK, "SMS goes out through sandbox"),
+    ]  # fmt: skip
+
+
+def test_overdue_messages_mean_that_nobody_sends() -> None:
+    MessageFactory(queued_at=NOON)
+    assert levels(messages_on_their_way(NOON + timedelta(minutes=15))) == [(Level.OK, "no message is overdue or stuck")]
+    assert levels(messages_on_their_way(LATE)) == [(Level.ERROR, "1 messages are overdue by more than 15 minutes")]
+
+
+def test_what_waits_behind_a_kill_switch_is_not_overdue_but_the_switch_is_told() -> None:
+    MessageFactory(queued_at=NOON)
+    ChannelSettings.objects.filter(channel="sms").update(is_on=False)
+    assert levels(messages_on_their_way(LATE))[0][0] == Level.OK
+    assert (Level.WARNING, "SMS is switched off") in levels(channels(NOON))
+    MessagingSettings.objects.update(sending_on=False)
+    assert (Level.WARNING, "all sending is switched off") in levels(channels(NOON))
+
+
+def test_a_lease_that_nobody_ended_is_told() -> None:
+    MessageFactory(state="sending", lease_until=NOON)
+    assert levels(messages_on_their_way(LATE)) == [(Level.ERROR, "1 messages hang in a lease that ended")]
+
+
+def test_messages_for_a_person_to_decide_on_are_told() -> None:
+    MessageFactory(state="unknown_final")
+    assert (Level.WARNING, "of 1 messages nobody knows whether they arrived") in levels(messages_on_their_way(NOON))
+
+
+def test_a_provider_that_fails_is_told_with_its_last_words() -> None:
+    channel = ChannelSettings.objects.get(channel="sms")
+    ProviderState.objects.create(channel=channel, breaker="tripped", last_error="account_refused: 401")
+    assert (Level.ERROR, "SMS: sandbox fails (account_refused: 401)") in levels(channels(NOON))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"provider": "gone"}, "SMS uses an unknown provider: gone"),
+        ({"sealed_config": "x"}, "SMS: sealed with another CREDENTIALS_KEY; enter the credentials again"),
+    ],
+)
+def test_settings_that_cannot_work_are_told(change: dict[str, str], message: str) -> None:
+    ChannelSettings.objects.filter(channel="sms").update(**change)
+    assert (Level.ERROR, message) in levels(channels(NOON))
