@@ -1,0 +1,45 @@
+"""Points at which a worker can be told to die: by SIGKILL, which nothing can catch or clean up after."""
+
+import os
+import signal
+from typing import Any
+
+_doom: list[tuple[str, int]] = []
+
+
+def at(point: str, occurrence: int) -> None:
+    """This process dies when it comes to `point` for the `occurrence`th time (from 1)."""
+    _doom[:] = [(point, occurrence)]
+
+
+def perhaps(point: str) -> None:
+    """Die here, if it is time."""
+    if not _doom or _doom[0][0] != point:
+        return
+    name, left = _doom[0]
+    if left <= 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    _doom[0] = (name, left - 1)
+
+
+def after(owner: Any, name: str, point: str) -> None:
+    """Make the end of `owner.name` such a point."""
+    original = getattr(owner, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        perhaps(point)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def before(owner: Any, name: str, point: str) -> None:
+    """Make the beginning of `owner.name` such a point."""
+    original = getattr(owner, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        perhaps(point)
+        return original(*args, **kwargs)
+
+    setattr(owner, name, wrapped)

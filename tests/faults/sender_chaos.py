@@ -1,0 +1,155 @@
+"""
+Workers that are killed in the middle of sending; run as a process of its own by test_sender_kill.
+
+    python -m tests.faults.sender_chaos FOLDER
+
+For each kind of provider it queues messages, then forks two workers at a time, doomed to die at some point of their
+work, with the clock moving on two minutes a round, so that leases end without anybody waiting. Prints what came of each
+as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import django
+
+KINDS = ("sandbox", "key", "lookup", "never")
+CUSTOMERS, EACH = 12, 4
+ROUNDS = 60
+DOOMED_ROUNDS = 14
+# A worker takes no more a round, so that every round has something to die over.
+LIMIT = 5
+POINTS = ("claimed", "cleared", "marked", "on the wire", "accepted", "answered")
+
+
+def main(folder: Path) -> None:
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    path = "tests.faults.ledger_provider.LedgerProvider"
+    settings.MESSAGING_PROVIDERS = {**settings.MESSAGING_PROVIDERS, "ledger": path}
+    call_command("migrate", verbosity=0)
+    print(json.dumps({kind: break_workers(kind, str(folder / kind), seed) for seed, kind in enumerate(KINDS)}))
+
+
+def break_workers(kind: str, books: str, seed: int) -> dict[str, Any]:
+    from django.db import connection
+
+    now = _queue(kind, books)
+    chance = random.Random(seed)
+    killed = rounds = 0
+    for rounds in range(1, ROUNDS + 1):
+        now += timedelta(minutes=2)
+        is_doomed = rounds <= DOOMED_ROUNDS
+        connection.close()  # a connection must not be shared with a child
+        workers = [_fork(partial(_work, now), _doom(chance) if is_doomed else None) for _ in range(2)]
+        killed += sum(os.WIFSIGNALED(os.waitpid(worker, 0)[1]) for worker in workers)
+        if not is_doomed and not _pending():
+            break
+    return {**_report(kind, books), "killed": killed, "rounds": rounds}
+
+
+def _queue(kind: str, books: str) -> datetime:
+    from crm.models import Customer
+    from messaging.models import ChannelSettings, Message
+    from messaging.outbox.queue import MessageRequest, queue_messages
+    from tests.factories.crm import NOON
+
+    Message.objects.all().delete()
+    channel = ChannelSettings.objects.get(channel="sms")
+    if kind != "sandbox":
+        channel.provider, channel.config = "ledger", {"path": books, "repeat": kind}
+        channel.save()
+    people = [Customer.objects.get_or_create(phone=f"+6681000{number:04}")[0] for number in range(CUSTOMERS)]
+    queue_messages(
+        [
+            MessageRequest(
+                customer_id=person.pk, channel="sms", topic="order_updates", body=f"{turn}",
+                dedupe_key=f"chaos:{kind}:{person.pk}:{turn}",
+            )
+            for turn in range(EACH)
+            for person in people
+        ],
+        now=NOON,
+    )  # fmt: skip
+    return NOON
+
+
+def _doom(chance: random.Random) -> tuple[str, int]:
+    return chance.choice(POINTS), chance.randint(1, 2)
+
+
+def _fork(work: Callable[[], None], doom: tuple[str, int] | None) -> int:
+    """Do `work` in a child that dies where `doom` says; return its process id."""
+    child = os.fork()
+    if child:
+        return child
+    from tests.faults import dying
+
+    if doom:
+        dying.at(*doom)
+    status = 1
+    try:
+        work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _work(now: datetime) -> None:
+    """One tick of a worker, with the points at which it may die."""
+    from messaging.outbox import claims, clearance, delivery, results
+    from messaging.outbox.reconcile import reconcile
+    from messaging.outbox.sender import send_due
+    from tests.faults import dying
+
+    dying.after(claims, "claim", "claimed")
+    dying.after(clearance, "clear", "cleared")
+    dying.after(delivery.Delivery, "_mark", "marked")
+    dying.before(results, "write_results", "answered")
+    reconcile(now=now)
+    send_due(now=now, limit=LIMIT)
+
+
+def _pending() -> bool:
+    from messaging.models import Message
+
+    return Message.objects.pending().exists()
+
+
+def _report(kind: str, books: str) -> dict[str, Any]:
+    from messaging.models import Message, SandboxText
+    from tests.faults.ledger_provider import LedgerProvider
+
+    rows = {message.key: message for message in Message.objects.order_by("pk")}
+    if kind == "sandbox":
+        accepted = list(SandboxText.objects.order_by("pk").values_list("key", flat=True))
+    else:
+        accepted = LedgerProvider({"path": books, "repeat": kind}).accepted()
+    lines: dict[int, list[int]] = {}
+    for key in accepted:
+        lines.setdefault(rows[key].customer_id, []).append(rows[key].pk)
+    copies = Counter(accepted)
+    return {
+        "queued": len(rows),
+        "states": dict(Counter(str(message.state) for message in rows.values())),
+        "accepted": len(copies),
+        "doubled": sorted(key for key, count in copies.items() if count > 1),
+        "sent_but_not_accepted": sum(message.state == "sent" and key not in copies for key, message in rows.items()),
+        "out_of_order": sum(line != sorted(line) for line in lines.values()),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
