@@ -144,12 +144,14 @@ class Traits:
     How a provider wants to be used.
 
     Attributes:
+        channels: what it carries; empty when it carries anything.
         key_life: for how long it remembers our keys (Repeat.KEY).
         batch: how many messages to claim at once; a batch must be through well within its lease of a minute.
         in_flight: how many of them to mark as on the wire at once: what a crash can leave unknown.
         timeout: the longest one call may take.
     """
 
+    channels: frozenset[str] = frozenset()
     repeat: Repeat = Repeat.NEVER
     key_life: timedelta = timedelta(hours=24)
     batch: int = 500

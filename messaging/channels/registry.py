@@ -22,6 +22,15 @@ def names() -> list[str]:
     return list(settings.MESSAGING_PROVIDERS)
 
 
+def serving(channel: str) -> list[str]:
+    """The providers that carry `channel`."""
+    return [name for name, path in settings.MESSAGING_PROVIDERS.items() if _carries(import_string(path), channel)]
+
+
+def _carries(kind: type[Provider], channel: str) -> bool:
+    return not kind.traits.channels or channel in kind.traits.channels
+
+
 def provider(name: str, config: Mapping[str, Any]) -> Provider:
     """
     The provider `name` with `config`; one object per configuration, so that connections stay open between ticks.

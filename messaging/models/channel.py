@@ -39,8 +39,9 @@ class ChannelSettings(models.Model):
         return f"{self.get_channel_display()} ({self.provider})"
 
     def clean(self) -> None:
-        if self.provider not in registry.names():
-            raise ValidationError({"provider": _("Known providers are %s.") % ", ".join(registry.names())})
+        known = registry.serving(self.channel)
+        if self.provider not in known:
+            raise ValidationError({"provider": _("Providers for this channel are %s.") % ", ".join(known)})
 
     @property
     def config(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -182,6 +183,9 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.channel} {self.state}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("messaging:message_detail", args=[self.public_id])
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +29,9 @@ class Template(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slug} ({self.channel})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("messaging:template_detail", args=[self.public_id])
 
     @property
     def live_version(self) -> TemplateVersion | None:

@@ -39,7 +39,9 @@ class SmtpProvider:
     There is no way to ask a mail server whether it has a message: a lost answer stays unknown.
     """
 
-    traits = Traits(repeat=Repeat.NEVER, batch=50, in_flight=1, timeout=timedelta(seconds=30))
+    traits = Traits(
+        channels=frozenset({"email"}), repeat=Repeat.NEVER, batch=50, in_flight=1, timeout=timedelta(seconds=30)
+    )
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         pass  # the server is EMAIL_URL

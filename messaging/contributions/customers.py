@@ -1,0 +1,82 @@
+"""Messages on the customer's page: writing one, what was sent lately, what is still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from crm.extensions import (
+    ComposerTab,
+    Panel,
+    UpcomingItem,
+    add_composer_tab,
+    add_panel,
+    upcoming_source,
+)
+from crm.models import Channel, Customer, Topic, User
+from messaging.forms.compose import ComposeForm
+from messaging.models import Message
+from messaging.outbox.addresses import address_of
+from messaging.selectors import causes, standing
+
+
+def sms_context(customer: Customer, user: User) -> Mapping[str, Any]:
+    return _compose(customer, Channel.SMS)
+
+
+def email_context(customer: Customer, user: User) -> Mapping[str, Any]:
+    return _compose(customer, Channel.EMAIL)
+
+
+def _compose(customer: Customer, channel: Channel) -> Mapping[str, Any]:
+    if not address_of(customer, channel):
+        return {"channel": channel}
+    return {"channel": channel, "form": ComposeForm(channel=channel, topics=list(Topic.objects.all()))}
+
+
+add_composer_tab(
+    ComposerTab("sms", _("SMS"), "messaging:send_sms", "messaging/compose.html", "messages.send", sms_context, order=20)
+)
+add_composer_tab(
+    ComposerTab(
+        "email", _("Email"), "messaging:send_email", "messaging/compose.html", "messages.send", email_context, order=30
+    )
+)
+
+
+def messages_card(customer: Customer, user: User, now: datetime) -> Mapping[str, Any] | None:
+    """The last messages, and what stands against the customer's addresses; nothing before there is either."""
+    latest, lines = standing.latest_messages(customer), standing.lines_of(customer)
+    stopped = [line for line in lines if line.suppressions]
+    if not latest and not stopped:
+        return None
+    return {"latest": latest, "stopped": stopped, "customer": customer}
+
+
+add_panel(Panel("messages", "messaging/customer_messages.html", messages_card, zone="side", order=30))
+
+
+@upcoming_source("messages")
+def messages_to_come(customer: Customer, now: datetime) -> Iterable[UpcomingItem]:
+    """What waits in the outbox for its time."""
+    return [
+        UpcomingItem(
+            at=message.due_at,
+            title=_t("%(channel)s: %(message)s")
+            % {"channel": message.get_channel_display(), "message": _name(message)},
+            url=message.get_absolute_url(),
+            why=" · ".join(part for part in (causes.in_words(message.cause), str(message.reason_label)) if part),
+            icon="send",
+        )
+        for message in standing.waiting_messages(customer, now)
+    ]
+
+
+def _name(message: Message) -> str:
+    if message.template:
+        return message.template.name
+    return (message.subject or message.body or message.source_body)[:60]

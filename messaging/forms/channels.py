@@ -1,0 +1,81 @@
+"""How a channel is connected."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Channel
+from messaging.channels import registry
+from messaging.models import ChannelSettings
+
+# GSM 03.40: a sender is a number, or at most eleven letters and digits.
+_SMS_SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 ._-]{1,11}")
+
+
+class WriteOnly(forms.Textarea):
+    """Never shows what it was given, not even when it comes back with a fault."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class ChannelForm(forms.ModelForm[ChannelSettings]):
+    """The secret settings go in and never come out: the field is empty, and left so it keeps what there is."""
+
+    provider = forms.ChoiceField(label=_("Provider"))
+    config = forms.JSONField(
+        label=_("Settings and credentials"), required=False,
+        widget=WriteOnly(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )  # fmt: skip
+    forget = forms.BooleanField(label=_("Forget the stored settings"), required=False)
+
+    class Meta:
+        model = ChannelSettings
+        fields = ("provider", "sender", "max_per_second")
+        labels = {"sender": _("Sender"), "max_per_second": _("Messages per second")}
+
+    def __init__(self, *args: Any, channel: Channel, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.channel = channel
+        self.instance.channel = channel
+        self.fields["provider"].choices = [(name, name) for name in registry.serving(channel)]  # type: ignore[attr-defined]
+        self.fields["sender"].help_text = _SENDER_HELP[channel]
+        has_config = bool(self.instance.sealed_config)
+        self.fields["config"].help_text = _KEPT if has_config else _("JSON; kept encrypted and never shown again.")
+        if not has_config:
+            del self.fields["forget"]
+
+    def clean_sender(self) -> str:
+        sender: str = self.cleaned_data["sender"].strip()
+        if sender and self.channel == Channel.SMS and not _SMS_SENDER.fullmatch(sender):
+            raise ValidationError(_("A phone number, or at most 11 letters and digits."))
+        if sender and self.channel == Channel.EMAIL:
+            validate_email(parseaddr(sender)[1])
+        return sender
+
+    def clean_config(self) -> dict[str, Any] | None:
+        config = self.cleaned_data["config"]
+        if config is not None and not isinstance(config, dict):
+            raise ValidationError(_('A JSON object is needed, such as {"key": "value"}.'))
+        return config
+
+    @property
+    def new_config(self) -> dict[str, Any] | None:
+        """What to store: None keeps what there is."""
+        given: dict[str, Any] | None = self.cleaned_data["config"]
+        return {} if given is None and self.cleaned_data.get("forget") else given
+
+
+_KEPT = _("Something is stored. It is never shown; leave this empty to keep it.")
+_SENDER_HELP = {
+    Channel.SMS: _("As registered with the network: a number, or at most 11 letters and digits."),
+    Channel.EMAIL: _("As in: My shop <hello@shop.example>. Empty: the address from the server's settings."),
+    Channel.LINE: _("Only for your own orientation: LINE shows the name of the official account."),
+}

@@ -1,0 +1,58 @@
+"""What caused a message, in words; and where that can be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from crm import extensions
+
+Cause = Mapping[str, Any]
+# The records a cause may name by primary key, the nearest first; their apps say where they are shown.
+_RECORDS = ("enrolment", "ticket")
+
+
+def in_words(cause: Cause) -> str:
+    """One line; "" when nothing is known."""
+    say = _SAYINGS.get(cause.get("kind", ""))
+    return say(cause) if say else ""
+
+
+def url_of(cause: Cause) -> str:
+    """The page of what caused it, "" when it has none."""
+    for record in _RECORDS:
+        pk = cause.get(record)
+        if isinstance(pk, int) and (url := extensions.urls_of(record, [pk]).get(pk)):
+            return url
+    return ""
+
+
+def _flow(cause: Cause) -> str:
+    if cause.get("step"):
+        return _("Flow %(flow)s, step %(step)s") % {"flow": cause.get("flow", ""), "step": cause["step"]}
+    return _("Flow %(flow)s") % {"flow": cause.get("flow", "")}
+
+
+def _staff(cause: Cause) -> str:
+    return _("Written by %(name)s") % {"name": cause["name"]} if cause.get("name") else _("Written by staff")
+
+
+def _test(cause: Cause) -> str:
+    return _("Test by %(name)s") % {"name": cause["name"]} if cause.get("name") else _("Test")
+
+
+def _keyword(cause: Cause) -> str:
+    return _("Answer to the word %(word)s") % {"word": str(cause.get("keyword", "")).upper()}
+
+
+def _ticket(cause: Cause) -> str:
+    return _("Reply on ticket %(number)s") % {"number": cause.get("number", "")}
+
+
+def _api(cause: Cause) -> str:
+    return _("Sent by a program")
+
+
+_SAYINGS = {"flow": _flow, "staff": _staff, "test": _test, "keyword": _keyword, "ticket": _ticket, "api": _api}

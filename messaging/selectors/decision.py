@@ -1,0 +1,125 @@
+"""Why a message went out, waits or never left: the policy's answer, gate by gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from messaging.channels.reasons import Reason
+from messaging.models import FrequencyCap, Message, Suppression
+
+PASSED, STOPPED, NOT_ASKED = "passed", "stopped", "not_asked"
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """
+    One question that the policy asks, in its order.
+
+    `verdict` is "passed", "stopped" (here it ended, or is held) or "not_asked" (an earlier gate had stopped it).
+    """
+
+    title: str | Promise
+    verdict: str
+    detail: str
+
+
+def gates(message: Message) -> list[Gate]:
+    """What the policy asked when it last decided on `message`; nothing before it was due for the first time."""
+    if not message.decision:
+        return []
+    inputs = message.decision["inputs"]
+    stopped_by = message.decision.get("reason")
+    found = []
+    is_open = True
+    for title, reasons, explain in _GATES:
+        here = is_open and stopped_by in reasons
+        verdict = STOPPED if here else PASSED if is_open else NOT_ASKED
+        found.append(Gate(title, verdict, _detail(explain, inputs, message if here else None) if is_open else ""))
+        is_open = is_open and not here
+    return found
+
+
+def decided_at(message: Message) -> datetime | None:
+    """When that was."""
+    return datetime.fromisoformat(message.decision["inputs"]["at"]) if message.decision else None
+
+
+def _detail(explain: Callable[[Inputs], str], inputs: Inputs, stopped: Message | None) -> str:
+    # What is wrong with a person is not among the inputs: the reason itself says it.
+    return str(stopped.reason_label) if stopped and explain is _who else explain(inputs)
+
+
+def _who(inputs: Inputs) -> str:
+    return _("on record, with an address")
+
+
+def _address(inputs: Inputs) -> str:
+    if inputs["answer"]:
+        return _("not asked: it answers what they have just written")
+    scopes = [str(Suppression.Scope(scope).label) for scope in inputs["suppressed"]]
+    return _("suppressed for %(what)s") % {"what": ", ".join(scopes)} if scopes else _("nothing stands against it")
+
+
+def _consent(inputs: Inputs) -> str:
+    if inputs["answer"]:
+        return _("not asked: it answers what they have just written")
+    if inputs["consent"] == "in":
+        return _("opted in")
+    if inputs["consent"] == "out":
+        return _("opted out")
+    return _("never asked, and marketing needs a yes") if inputs["marketing"] else _("a service message needs none")
+
+
+def _complaint(inputs: Inputs) -> str:
+    if not inputs["marketing"]:
+        return _("holds up promotions only")
+    return _("a complaint is open") if inputs["open_complaint"] else _("none is open")
+
+
+def _caps(inputs: Inputs) -> str:
+    if not inputs["marketing"]:
+        return _("service messages are not counted")
+    said = [
+        _("%(sent)s of %(limit)s a %(period)s")
+        % {"sent": cap["sent"], "limit": cap["limit"], "period": FrequencyCap.Per(cap["per"]).label}
+        for cap in inputs["caps"]
+    ]
+    return ", ".join(said) or _("the shop sets no limit")
+
+
+def _quiet_hours(inputs: Inputs) -> str:
+    clock = datetime.fromisoformat(inputs["local"])
+    told = _("it was %(time)s in %(zone)s") % {"time": f"{clock:%H:%M}", "zone": inputs["zone"].replace("_", " ")}
+    quiet = inputs["quiet_hours"]
+    if not quiet:
+        return _("none for this channel and country; %(told)s") % {"told": told}
+    return _("%(from)s to %(to)s; %(told)s") % {**quiet, "told": told}
+
+
+def _expiry(inputs: Inputs) -> str:
+    if not inputs["expires_at"]:
+        return _("it does not go stale")
+    at = localtime(datetime.fromisoformat(inputs["expires_at"]))
+    return _("of no use after %(at)s") % {"at": date_format(at, "j M Y, H:i")}
+
+
+# The order of messaging.outbox.policy.decide.
+_GATES: tuple[tuple[Promise, frozenset[str], Callable[[Inputs], str]], ...] = (
+    (gettext_lazy("Person"), frozenset({Reason.ERASED, Reason.MERGED, Reason.UNREACHABLE}), _who),
+    (gettext_lazy("Suppressed address"), frozenset({Reason.SUPPRESSED}), _address),
+    (gettext_lazy("Consent"), frozenset({Reason.NO_CONSENT, Reason.OPTED_OUT}), _consent),
+    (gettext_lazy("Complaint"), frozenset({Reason.COMPLAINT}), _complaint),
+    (gettext_lazy("Frequency"), frozenset({Reason.CAPPED}), _caps),
+    (gettext_lazy("Quiet hours"), frozenset({Reason.QUIET_HOURS}), _quiet_hours),
+    (gettext_lazy("Expiry"), frozenset({Reason.EXPIRED}), _expiry),
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""The templates as staff look through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+
+from crm.models import Shop
+from messaging.models import Template, TemplateVariant, TemplateVersion
+from messaging.rendering import liquid
+from messaging.rendering.letters import Letter
+from messaging.rendering.preview import preview
+from messaging.selectors.samples import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """
+    A text in one language, filled in for a sample customer.
+
+    `letter` is None when it cannot be: `fault` says why, unless it is for want of what `missing` names.
+    """
+
+    language: str
+    letter: Letter | None = None
+    fault: str = ""
+    line: int = 0
+    missing: tuple[str, ...] = ()
+
+
+def templates_with_live() -> QuerySet[Template]:
+    """Every template with its newest published version as `live`: a list with at most one entry."""
+    newest = TemplateVersion.objects.published().filter(template=OuterRef("template")).order_by("-number")
+    live = TemplateVersion.objects.filter(pk=Subquery(newest.values("pk")[:1])).prefetch_related("variants")
+    return Template.objects.prefetch_related(Prefetch("versions", live, to_attr="live")).order_by("name", "channel")
+
+
+def variants_of(template: Template) -> list[TemplateVariant]:
+    """What the template says now, by language: the newest version, also one that is not published yet."""
+    newest = template.versions.order_by("-number").first()
+    return list(newest.variants.all()) if newest else []
+
+
+def tried(*, channel: str, language: str, subject: str, body: str, sample: Sample, shop: Shop) -> Tried:
+    """Fill in a text as it would be for `sample`."""
+    try:
+        shown = preview(
+            subject=subject, body=body, channel=channel, customer=sample.customer, shop=shop, language=language,
+            context=sample.context,
+        )  # fmt: skip
+    except liquid.InvalidTemplate as error:
+        return Tried(language, fault=str(error), line=error.line)
+    fault = "" if shown.missing and shown.error.startswith("missing variable") else shown.error
+    return Tried(language, shown.letter, fault, missing=shown.missing)

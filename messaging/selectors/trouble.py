@@ -1,0 +1,60 @@
+"""What goes wrong in sending, and needs a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from crm.models import Customer, User
+from messaging.models import ChannelSettings, InboundMessage, Message, MessagingSettings, ProviderState
+
+State = Message.State
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Something that keeps messages from going out."""
+
+    title: str
+    detail: str = ""
+
+
+def unclear(user: User) -> QuerySet[Message]:
+    """Messages of which nobody knows whether they arrived, the oldest first."""
+    return Message.objects.visible_to(user).unclear().select_related("customer", "template").order_by("id")
+
+
+def failed_since(user: User, since: datetime) -> QuerySet[Message]:
+    """Messages that failed for good, the newest first."""
+    rows = Message.objects.visible_to(user).filter(state__in=[State.FAILED, State.DEAD], ended_at__gte=since)
+    return rows.select_related("customer", "template").order_by("-id")
+
+
+def perhaps_stop(user: User) -> QuerySet[InboundMessage]:
+    """Texts that may mean "stop", the oldest first; those of nobody we know are everybody's."""
+    rows = InboundMessage.objects.to_review().select_related("customer")
+    if user.sees_only_own:
+        rows = rows.filter(customer__in=Customer.objects.visible_to(user).values("pk"))
+    return rows.order_by("received_at", "pk")
+
+
+def halts() -> list[Halt]:
+    """Kill switches that are off, and providers that fail."""
+    if not MessagingSettings.current().sending_on:
+        return [Halt(_("All sending is switched off"), _("Messages stay queued until somebody switches it on."))]
+    return [halt for row in ChannelSettings.objects.select_related("flow") if (halt := _halt(row))]
+
+
+def _halt(row: ChannelSettings) -> Halt | None:
+    name = row.get_channel_display()
+    if not row.is_on:
+        return Halt(_("%(channel)s is switched off") % {"channel": name}, _("Its messages stay queued."))
+    state: ProviderState | None = getattr(row, "flow", None)
+    if state is None or state.breaker == ProviderState.Breaker.CLOSED:
+        return None
+    if state.breaker == ProviderState.Breaker.TRIPPED:
+        return Halt(_("%(channel)s: the provider refuses our credentials") % {"channel": name}, state.last_error)
+    return Halt(_("%(channel)s: the provider fails") % {"channel": name}, state.last_error)

@@ -1,0 +1,66 @@
+"""How channels are connected, and the switches that stop them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from crm.lib import bell
+from messaging.models import ChannelSettings, MessagingSettings
+from messaging.outbox import flow
+from messaging.outbox.queue import BELL
+
+
+@transaction.atomic
+def connect_channel(
+    *, channel: str, provider: str, sender: str, max_per_second: int, config: Mapping[str, Any] | None = None
+) -> ChannelSettings:
+    """
+    Have `channel` go out through `provider`, from now on.
+
+    Another provider, or other credentials, close an open circuit: it was about the old ones.
+
+    Args:
+        config: the provider's settings and credentials; None keeps those there are. Another provider starts without.
+
+    Raises:
+        django.core.exceptions.ValidationError: a provider that does not carry this channel, or a bad sender.
+    """
+    row = ChannelSettings.objects.select_for_update().filter(channel=channel).first() or ChannelSettings(
+        channel=channel
+    )
+    is_new_account = row.provider != provider or config is not None
+    if is_new_account:
+        row.config = dict(config or {})
+    row.provider, row.sender, row.max_per_second = provider, sender.strip(), max_per_second
+    row.full_clean()
+    row.save()
+    if is_new_account:
+        flow.close_circuit(row)
+        bell.ring(BELL)
+    return row
+
+
+def switch_channel(row: ChannelSettings, *, on: bool) -> None:
+    """The kill switch of one channel. Off, its messages wait."""
+    ChannelSettings.objects.filter(pk=row.pk).update(is_on=on)
+    _wake(on)
+
+
+def switch_sending(*, on: bool) -> None:
+    """The kill switch of all channels. Off, every message waits."""
+    MessagingSettings.objects.filter(pk=MessagingSettings.current().pk).update(sending_on=on)
+    _wake(on)
+
+
+def close_circuit(row: ChannelSettings) -> None:
+    """A person says that the provider is well again: send now."""
+    flow.close_circuit(row)
+    bell.ring(BELL)
+
+
+def _wake(on: bool) -> None:
+    if on:
+        bell.ring(BELL)

@@ -1,0 +1,139 @@
+"""How a message, its state and its address are written on every page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.utils.functional import Promise
+from django.utils.html import urlize as linked
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import ngettext
+
+from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
+from crm.models import Channel
+from messaging.channels.base import News
+from messaging.channels.reasons import label_of
+from messaging.models import Message
+from messaging.rendering import sms
+from messaging.rendering.sms import Measure
+from messaging.selectors import causes, log
+from messaging.selectors.library import Tried
+from messaging.selectors.reading import Reading
+
+register = template.Library()
+ICONS = {Channel.SMS: "device", Channel.EMAIL: "envelope", Channel.LINE: "chat"}
+# What became of a message, at a glance.
+MARKS = {
+    "queued": "clock", "held": "pause", "sending": "send", "unclear": "help", "sent": "check", "delivered": "check",
+    "failed": "alert", "withheld": "pause", "cancelled": "cross",
+}  # fmt: skip
+
+STEPS = {
+    "queued": _l("queued"), "cleared": _l("cleared to go"), "wire": _l("handed over"), "sent": _l("sent"),
+    "unknown": _l("answer lost"), "delivered": _l("delivered"), "ended": _l("ended"), "due": _l("next try"),
+}  # fmt: skip
+NEWS = {
+    News.SENT: _l("on its way"), News.DELIVERED: _l("delivered"), News.UNDELIVERED: _l("not delivered"),
+    News.BLOCKED: _l("the recipient blocks adverts"), News.UNKNOWN_ADDRESS: _l("no such address"),
+    News.COMPLAINED: _l("marked as spam"),
+}  # fmt: skip
+
+
+@register.filter
+def view_of(message: Message) -> log.View:
+    """Its state as the log groups it: `.key`, `.label`, `.tone`."""
+    return log.view_of(message)
+
+
+@register.filter
+def mark_of(message: Message) -> str:
+    """The icon of its state."""
+    return MARKS[log.view_of(message).key]
+
+
+@register.filter
+def channel_icon(channel: str) -> str:
+    """The icon of a channel."""
+    return ICONS[Channel(channel)]
+
+
+@register.filter
+def channel_name(channel: str) -> str | Promise:
+    """ "sms" → "SMS"."""
+    return Channel(channel).label
+
+
+@register.simple_tag(takes_context=True)
+def reached_at(context: Context, channel: str, address: str) -> str:
+    """An address as far as the reader may see it."""
+    if "contacts.reveal" in context["may"]:
+        return readable_phone(address) if channel == Channel.SMS else address
+    return {Channel.SMS: mask_phone, Channel.EMAIL: mask_email}.get(Channel(channel), mask_text)(address)
+
+
+@register.filter
+def because(message: Message) -> str:
+    """What caused it, in words."""
+    return causes.in_words(message.cause)
+
+
+@register.filter
+def first_words(message: Message) -> str:
+    """What it says, or will say, in one line."""
+    name = message.template.name if message.template else message.source_body
+    return message.subject or message.body or name or _("(no text)")
+
+
+@register.filter
+def said(text: Any) -> SafeString:
+    """A text as its reader sees it: nothing but its addresses on the web made into links, which open elsewhere."""
+    return mark_safe(linked(str(text), nofollow=True, autoescape=True).replace("<a ", '<a target="_blank" '))
+
+
+@register.filter
+def segments(count: int) -> str:
+    """ "2 segments"; "" for none."""
+    return ngettext("%(n)s segment", "%(n)s segments", count) % {"n": count} if count else ""
+
+
+@register.filter
+def step_name(key: str) -> str | Promise:
+    """What a step of a message's passage is called."""
+    return STEPS[key]
+
+
+@register.filter
+def news_name(news: str) -> str | Promise:
+    """What a receipt reports, in words."""
+    return NEWS[News(news)]
+
+
+@register.filter
+def outcome_name(outcome: str) -> str | Promise:
+    """How a call to a provider ended, in words."""
+    if not outcome:
+        return _("no answer: the worker was stopped")
+    return _("accepted") if outcome == "accepted" else label_of(outcome)
+
+
+@register.filter
+def receipt_button(news: str) -> str | Promise:
+    """What the button says that plays this receipt."""
+    return {"delivered": _("Delivered"), "undelivered": _("Undelivered"), "blocked": _("Blocked")}[news]
+
+
+@register.filter
+def as_read(tried: Tried, channel: str) -> Reading:
+    """A text that was tried, as its reader would see it."""
+    letter = tried.letter
+    return Reading(channel, letter.body, letter.subject, letter.html, letter.language) if letter else Reading(channel)
+
+
+@register.filter
+def measured(tried: Tried) -> Measure | None:
+    """What it takes as SMS."""
+    return sms.measure(tried.letter.body) if tried.letter else None
