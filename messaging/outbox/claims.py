@@ -53,7 +53,7 @@ def claim(*, channel: str, lane: int | None, provider: str, now: datetime, limit
     """
     Take up to `limit` due messages of one lane. Two workers never get the same row; nobody waits for a lock.
 
-    One statement, and one query for the rows with customer, topic and template.
+    One statement, one query for the rows with their customers, and two for the topics and templates among them.
 
     Args:
         lane: None for the suspects instead: messages in the hands of several workers when those died.
@@ -71,7 +71,8 @@ def claim(*, channel: str, lane: int | None, provider: str, now: datetime, limit
         cursor.execute(sql, parameters)
         ids = [pk for (pk,) in cursor.fetchall()]
     if ids:
-        rows = Message.objects.filter(pk__in=ids).select_related("customer", "topic", "template")
+        # Prefetched, not joined: a batch has many messages and few topics and templates.
+        rows = Message.objects.filter(pk__in=ids).select_related("customer").prefetch_related("topic", "template")
         taken.messages = list(rows.order_by("due_at", "pk"))
     return taken
 

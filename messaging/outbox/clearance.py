@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -18,9 +18,9 @@ from messaging.outbox.claims import Claim
 from messaging.outbox.facts import Rules, customer_facts, message_facts
 
 State = Message.State
-_FIELDS = (
-    "state", "reason", "decision", "due_at", "attempts", "cleared_at", "ended_at", "address", "address_hash",
-)  # fmt: skip
+_CLEARED = ("reason", "decision", "cleared_at")
+_STOPPED = ("state", "reason", "decision", "due_at", "attempts", "cleared_at", "ended_at")
+_FOUND = ("address", "address_hash")
 # Somebody else is deciding on the same customer this very moment.
 SOON = timedelta(seconds=1)
 
@@ -38,7 +38,7 @@ def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], 
     """
     decidable, busy = _lock(claim.messages)
     claims.release(busy, claim.token, due_at=now + SOON)
-    _look_up_addresses(decidable)
+    claims.update(_rows(_look_up_addresses(decidable), claim, _FOUND), fields=_FOUND)
     facts = customer_facts(decidable, rules, now)
     cleared: list[Message] = []
     others: list[Message] = []
@@ -46,8 +46,8 @@ def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], 
         decision = policy.decide(message_facts(message), customer, rules.policy, now)
         _note(message, decision, now)
         (cleared if message.state == State.SENDING else others).append(message)
-    for group, ends in ((cleared, False), (others, True)):
-        _write(group, claim, ends=ends)
+    claims.update(_rows(cleared, claim, _CLEARED), fields=_CLEARED)
+    claims.write(_rows(others, claim, _STOPPED), fields=_STOPPED)
     withheld = [message for message in others if message.state == State.WITHHELD]
     log.record_many([announce.withheld(message, now) for message in withheld], now=now)
     return cleared, Counter("held" if message.state == State.QUEUED else message.state for message in others)
@@ -67,12 +67,13 @@ def _lock(messages: Collection[Message]) -> tuple[list[Message], list[Message]]:
     )
 
 
-def _look_up_addresses(messages: Collection[Message]) -> None:
-    """Whoever had no address when the message was queued may have one by now."""
-    for message in messages:
-        if not message.address:
-            message.address = address_of(message.customer, message.channel)
-            message.address_hash = hash_address(message.channel, message.address)
+def _look_up_addresses(messages: Collection[Message]) -> list[Message]:
+    """Whoever had no address when the message was queued may have one by now; return the messages concerned."""
+    nowhere = [message for message in messages if not message.address]
+    for message in nowhere:
+        message.address = address_of(message.customer, message.channel)
+        message.address_hash = hash_address(message.channel, message.address)
+    return nowhere
 
 
 def _note(message: Message, decision: policy.Decision, now: datetime) -> None:
@@ -91,12 +92,8 @@ def _note(message: Message, decision: policy.Decision, now: datetime) -> None:
             message.attempts -= 1
 
 
-def _write(messages: Collection[Message], claim: Claim, *, ends: bool) -> None:
-    rows = [
-        {"id": message.pk, "lease_token": claim.token, **{name: getattr(message, name) for name in _FIELDS}}
+def _rows(messages: Collection[Message], claim: Claim, fields: Sequence[str]) -> list[dict[str, object]]:
+    return [
+        {"id": message.pk, "lease_token": claim.token, **{name: getattr(message, name) for name in fields}}
         for message in messages
     ]
-    if ends:
-        claims.write(rows, fields=_FIELDS)
-    else:
-        claims.update(rows, fields=_FIELDS)

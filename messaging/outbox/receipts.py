@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -57,33 +57,48 @@ def take_receipts(receipts: Sequence[ReceiptIn], *, now: datetime) -> Counter[st
     if not receipts:
         return Counter()
     by_key, by_reference = _messages(receipts)
-    rows = []
-    for receipt in receipts:
-        message = by_key.get(receipt.key) or by_reference.get((receipt.provider, receipt.reference))
-        rows.append(
-            Receipt(
-                provider=receipt.provider, event_id=receipt.event_id[:200], message=message,
-                reference=receipt.reference[:200], news=receipt.news, detail=receipt.detail[:500],
-                raw=dict(receipt.raw), occurred_at=receipt.at, received_at=now,
-            )
-        )  # fmt: skip
-    new = bulk.insert_new(Receipt, rows, unique=("provider", "event_id"))
-    return _apply([(row.message, row) for row in new if row.message], now)
+    new = _keep(
+        [
+            (by_key.get(receipt.key) or by_reference.get((receipt.provider, receipt.reference)), receipt)
+            for receipt in receipts
+        ],
+        now,
+    )
+    moved, facts = _move_on(new, now)
+    fields = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved]
+    bulk.update_rows(Message, fields, fields=_FIELDS)
+    log.record_many(facts, now=now)
+    return Counter(message.state for message in moved)
 
 
-@transaction.atomic
-def match_early(messages: Collection[Message], *, provider: str, now: datetime) -> None:
-    """Apply receipts that came before we knew these messages' references."""
-    by_reference = {message.provider_reference: message.pk for message in messages}
+def take_with_answers(
+    answered: Sequence[tuple[Message, Sequence[ReceiptIn]]], *, provider: str, now: datetime
+) -> list[EventDraft]:
+    """
+    Take the receipts that came along with a provider's answers, and those that had come before these told us the
+    messages' references. For the sender, which holds the rows: it moves the messages in memory and returns their facts;
+    the caller writes both.
+    """
+    new = _keep([(message, receipt) for message, found in answered for receipt in found], now)
+    by_reference = {message.provider_reference: message for message, _ in answered}
     early = list(Receipt.objects.filter(message=None, provider=provider, reference__in=by_reference.keys()))
-    if not early:
-        return
-    owners = _locked(Q(pk__in=by_reference.values()))
-    known = {message.pk: message for message in owners}
     for receipt in early:
-        receipt.message = known[by_reference[receipt.reference]]
-    Receipt.objects.bulk_update(early, ["message"])
-    _apply([(receipt.message, receipt) for receipt in early if receipt.message], now)
+        receipt.message = by_reference[receipt.reference]
+    bulk.update_rows(Receipt, [{"id": row.pk, "message_id": row.message_id} for row in early], fields=["message_id"])
+    return _move_on([*new, *early], now)[1]
+
+
+def _keep(told: Sequence[tuple[Message | None, ReceiptIn]], now: datetime) -> list[Receipt]:
+    """Store what was told, each receipt once; return those that are new."""
+    rows = [
+        Receipt(
+            provider=receipt.provider, event_id=receipt.event_id[:200], message=message,
+            reference=receipt.reference[:200], news=receipt.news, detail=receipt.detail[:500], raw=dict(receipt.raw),
+            occurred_at=receipt.at, received_at=now,
+        )
+        for message, receipt in told
+    ]  # fmt: skip
+    return bulk.insert_new(Receipt, rows, unique=("provider", "event_id"))
 
 
 def _messages(
@@ -103,8 +118,8 @@ def _messages(
 
 
 def _locked(wanted: Q) -> list[Message]:
-    rows = Message.objects.filter(wanted).select_related("topic", "template").order_by("pk")
-    return list(rows.select_for_update(of=("self",), no_key=True))
+    rows = Message.objects.filter(wanted).prefetch_related("topic", "template").order_by("pk")
+    return list(rows.select_for_update(no_key=True))
 
 
 def _is_key(text: str) -> bool:
@@ -114,23 +129,22 @@ def _is_key(text: str) -> bool:
         return False
 
 
-def _apply(receipts: Sequence[tuple[Message, Receipt]], now: datetime) -> Counter[str]:
-    """Move each message as far as its receipts say, in the order they happened."""
+def _move_on(receipts: Sequence[Receipt], now: datetime) -> tuple[list[Message], list[EventDraft]]:
+    """Move each message, in memory, as far as its receipts say, in the order they happened; what moved, and facts."""
     moved: dict[int, Message] = {}
     facts: list[EventDraft] = []
     refused: list[tuple[Message, Reason]] = []
-    for message, receipt in sorted(receipts, key=lambda pair: (pair[1].occurred_at, pair[1].pk)):
+    for receipt in sorted(receipts, key=lambda row: (row.occurred_at, row.pk)):
+        if receipt.message is None:
+            continue
         news = News(receipt.news)
         if news in _REASONS:
-            refused.append((message, _REASONS[news]))
-        if _move(message, receipt, _STATES[news]):
-            moved[message.pk] = message
-            facts += _facts(message, receipt)
-    fields = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved.values()]
-    bulk.update_rows(Message, fields, fields=_FIELDS)
+            refused.append((receipt.message, _REASONS[news]))
+        if _move(receipt.message, receipt, _STATES[news]):
+            moved[receipt.message.pk] = receipt.message
+            facts += _facts(receipt.message, receipt)
     suppress_refused(refused, now=now)
-    log.record_many(facts, now=now)
-    return Counter(message.state for message in moved.values())
+    return list(moved.values()), facts
 
 
 def _move(message: Message, receipt: Receipt, state: str) -> bool:

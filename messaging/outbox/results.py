@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,10 +34,12 @@ MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=30)
 LONGEST_DELAY = timedelta(hours=1)
 
-_FIELDS = (
-    "state", "reason", "detail", "due_at", "attempts", "provider_reference", "wire_at", "cleared_at", "sent_at",
-    "unknown_at", "ended_at",
+# What an accepted message changes, with the receipts that come along; and what any other outcome does.
+_ACCEPTED = ("state", "reason", "detail", "provider_reference", "sent_at", "delivered_at", "ended_at")
+_OTHERWISE = (
+    "state", "reason", "detail", "due_at", "attempts", "wire_at", "cleared_at", "unknown_at", "ended_at",
 )  # fmt: skip
+_OVERTAKEN = ("provider_reference", "sent_at")
 FENCED = "fenced"
 
 
@@ -59,58 +61,61 @@ def back_off(message: Message) -> timedelta:
     return delay * jitter
 
 
+@transaction.atomic
 def write_results(calls: Sequence[Call], token: str, *, provider: str, now: datetime) -> Counter[str]:
     """
-    Store the outcomes of `calls`, their attempts and facts, fenced by the lease `token`.
+    Store the outcomes of `calls`, their attempts, receipts and facts, fenced by the lease `token`.
 
     A worker that lost its lease changes no message; its attempts say "fenced". Receipts that came with an answer, or
-    before it, are applied afterwards.
+    before it, are applied as any others.
 
     Returns:
         How many messages are now in each state.
     """
-    counts, early = _write(calls, token, now)
-    told: list[ReceiptIn] = [
-        receipt for call in calls if isinstance(call.outcome, Accepted) for receipt in call.outcome.receipts
-    ]
-    moved = receipts.take_receipts(told, now=now)
-    counts.subtract({State.SENT: moved.total()})
-    counts.update(moved)
-    receipts.match_early(early, provider=provider, now=now)
-    return counts
-
-
-@transaction.atomic
-def _write(calls: Sequence[Call], token: str, now: datetime) -> tuple[Counter[str], list[Message]]:
-    ours = dict(
-        Message.objects.filter(pk__in=[call.message.pk for call in calls], lease_token=token)
-        .order_by("pk")
-        .select_for_update(no_key=True)
-        .values_list("pk", "state")
-    )
-    counts: Counter[str] = Counter()
-    settled, overtaken = [], []
-    for call in calls:
-        state = ours.get(call.message.pk)
-        if state == State.SENDING:
-            _apply(call, now)
-            settled.append(call)
-        elif state is not None:
-            # A receipt was quicker than the answer: the state it set stands, the reference is news.
-            _apply(call, now)
-            call.message.state = state
-            overtaken.append(call)
-        counts[call.message.state if state else FENCED] += 1
-    claims.write([_row(call, token, _FIELDS) for call in settled], fields=_FIELDS)
-    late = ("provider_reference", "sent_at")
-    claims.write([_row(call, token, late) for call in overtaken], fields=late)
-    _complete_attempts(calls, token, fenced={call.message.pk for call in calls} - ours.keys())
+    ours = _held(calls, token)
+    settled = [call for call in calls if ours.get(call.message.pk) == State.SENDING]
+    # A receipt was quicker than the answer: the state it set stands, the reference is news.
+    overtaken = [call for call in calls if ours.get(call.message.pk) not in (None, State.SENDING)]
+    for call in settled:
+        _apply(call, now)
+    facts = [draft for call in settled for draft in _facts(call, now)]
+    facts += receipts.take_with_answers(_answered(settled), provider=provider, now=now)
+    accepted = [call.message for call in settled if isinstance(call.outcome, Accepted)]
+    others = [call.message for call in settled if not isinstance(call.outcome, Accepted)]
+    claims.write(_rows(accepted, token, _ACCEPTED), fields=_ACCEPTED)
+    claims.write(_rows(others, token, _OTHERWISE), fields=_OTHERWISE)
+    facts += _write_overtaken(overtaken, ours, token, now)
+    fenced = {call.message.pk for call in calls} - ours.keys()
+    _complete_attempts(calls, token, fenced)
     suppress_refused(
         [(call.message, call.outcome.reason) for call in settled if isinstance(call.outcome, PermanentFailure)],
         now=now,
     )
-    log.record_many([draft for call in [*settled, *overtaken] for draft in _facts(call, now)], now=now)
-    return counts, [call.message for call in [*settled, *overtaken] if call.message.provider_reference]
+    log.record_many(facts, now=now)
+    return Counter(FENCED if call.message.pk in fenced else call.message.state for call in calls)
+
+
+def _held(calls: Sequence[Call], token: str) -> dict[int, str]:
+    """The present states of those messages that the lease still holds; their rows are locked."""
+    rows = Message.objects.filter(pk__in=[call.message.pk for call in calls], lease_token=token).order_by("pk")
+    return dict(rows.select_for_update(no_key=True).values_list("pk", "state"))
+
+
+def _answered(calls: Sequence[Call]) -> list[tuple[Message, Sequence[ReceiptIn]]]:
+    return [(call.message, call.outcome.receipts) for call in calls if isinstance(call.outcome, Accepted)]
+
+
+def _write_overtaken(calls: Sequence[Call], ours: Mapping[int, str], token: str, now: datetime) -> list[EventDraft]:
+    facts: list[EventDraft] = []
+    for call in calls:
+        if isinstance(call.outcome, Accepted):
+            _apply(call, now)
+            facts.append(announce.sent(call.message, now))
+        call.message.state = ours[call.message.pk]
+    answered = _answered(calls)
+    claims.write(_rows([message for message, _ in answered], token, _OVERTAKEN), fields=_OVERTAKEN)
+    receipts.take_receipts([receipt for _, found in answered for receipt in found], now=now)
+    return facts
 
 
 def _apply(call: Call, now: datetime) -> None:
@@ -150,8 +155,11 @@ def _facts(call: Call, now: datetime) -> list[EventDraft]:
     return []
 
 
-def _row(call: Call, token: str, fields: Sequence[str]) -> dict[str, object]:
-    return {"id": call.message.pk, "lease_token": token, **{name: getattr(call.message, name) for name in fields}}
+def _rows(messages: Sequence[Message], token: str, fields: Sequence[str]) -> list[dict[str, object]]:
+    return [
+        {"id": message.pk, "lease_token": token, **{name: getattr(message, name) for name in fields}}
+        for message in messages
+    ]
 
 
 def _complete_attempts(calls: Sequence[Call], token: str, fenced: set[int]) -> None:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils import dates
+from django.utils import dates, translation
 from liquid.builtin.filters import array, math, misc, string
 from liquid.context import RenderContext
 from liquid.exceptions import FilterArgumentError
@@ -52,7 +52,8 @@ def format_date(value: object, pattern: object = "%-d %B %Y", *, context: Render
     if moment.tzinfo is not None:
         name = context.globals.get("time_zone")
         moment = moment.astimezone(ZoneInfo(name if isinstance(name, str) and name in zone_names() else "UTC"))
-    return _DIRECTIVE.sub(lambda match: _told(match, moment), str(pattern)[:100])
+    with translation.override(str(context.globals.get("language") or "en")):
+        return _DIRECTIVE.sub(lambda match: _told(match, moment), str(pattern)[:100])
 
 
 def format_money(value: object, currency: object = "") -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from django.utils import translation
 from liquid import Environment
 from liquid.ast import Node
 from liquid.builtin import content, illegal, output
@@ -70,14 +69,13 @@ class Template:
 
     def render(self, context: Mapping[str, Any], *, language: str = "en") -> str:
         """
-        Fill in `context`, plain JSON data; `context["time_zone"]` is where dates are told.
+        Fill in `context`, plain JSON data. Dates are told in `language` and in the zone `context["time_zone"]`.
 
         Raises:
             RenderFailed: a variable is missing (use `| default: …` for those that may be), or a limit was met.
         """
         try:
-            with translation.override(language):
-                return self.bound.render(context)
+            return self.bound.render({**context, "language": language})
         except UndefinedError as error:
             raise RenderFailed(f"missing variable: {error.message}") from error
         except LiquidError as error:
