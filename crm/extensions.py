@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast
 from django.utils.functional import Promise
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from django.db.models import Model, QuerySet
 
     from crm.models import Customer, User
@@ -195,11 +195,17 @@ class CustomerField:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """Where records of an event's `object_type` are shown: `url(public_id)`. The model has a `public_id`."""
+    """Where records of an event's `object_type` are shown: `url(key)`, the key being the model's field of that name."""
 
     object_type: str
     model: type[Model]
-    url: Callable[[UUID], str]
+    url: Callable[[str], str]
+    key: str = "public_id"
+
+    def keys(self, ids: Collection[int]) -> QuerySet[Any, tuple[str, int, str]]:
+        """(object type, primary key, key as text) of these records: alike for all kinds, so that they can be united."""
+        rows = self.model._default_manager.filter(pk__in=ids).order_by()
+        return rows.values_list(Value(self.object_type), "pk", Cast(self.key, CharField()))
 
 
 Describer = Callable[[Mapping[str, Any]], Description]
@@ -217,6 +223,7 @@ _filters: dict[str, ListFilter] = {}
 _columns: dict[str, ListColumn] = {}
 _describers: dict[str, Describer] = {}
 _record_pages: dict[str, RecordPage] = {}
+_folds: dict[str, tuple[str, Text]] = {}
 
 
 def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
@@ -253,6 +260,15 @@ def describes(*event_names: str) -> Callable[[Describer], Describer]:
         return function
 
     return decorator
+
+
+def fold(event_name: str, *, into: str, mark: Text) -> None:
+    """
+    Show `event_name` as a mark on the row of the event `into` about the same record, instead of as a row of its own.
+
+    Where that row is on another page, it stays a row.
+    """
+    _folds[event_name] = (into, mark)
 
 
 def add_record_page(page: RecordPage) -> None:
@@ -327,6 +343,11 @@ def describe(event_name: str, properties: Mapping[str, Any]) -> Description:
     return describer(properties) if describer else Description()
 
 
+def folded(event_name: str) -> tuple[str, Text] | None:
+    """(event on whose row it is a mark, the mark), for events that are folded."""
+    return _folds.get(event_name)
+
+
 def record_page(object_type: str) -> RecordPage | None:
     """Where records of that type are shown, if anywhere."""
     return _record_pages.get(object_type)
@@ -337,5 +358,4 @@ def urls_of(object_type: str, ids: Sequence[int]) -> dict[int, str]:
     page = record_page(object_type)
     if page is None or not ids:
         return {}
-    rows = page.model._default_manager.filter(pk__in=ids).values_list("pk", "public_id")
-    return {pk: page.url(public_id) for pk, public_id in rows}
+    return {pk: page.url(key) for _type, pk, key in page.keys(ids)}

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from crm.extensions import Description, RecordPage, add_record_page, describes
+from crm.extensions import Description, RecordPage, add_record_page, describes, fold
 from crm.lib.money import InvalidMoney, Money
 from crm.models import Consent, Purchase, Review, State, Ticket, Touchpoint
 
@@ -117,18 +118,21 @@ def consent(properties: Properties) -> Description:
     return Description(_join(str(channel), _text(properties, "topic"), str(state)), tone=tone)
 
 
-def _page(url_name: str) -> Callable[[UUID], str]:
-    return lambda public_id: reverse(url_name, args=[public_id])
+def _page(url_name: str) -> Callable[[str], str]:
+    return lambda public_id: reverse(url_name, args=[UUID(public_id)])
 
 
 PAGES = (
     RecordPage("purchase", Purchase, _page("crm:purchase_detail")),
     RecordPage("ticket", Ticket, _page("crm:ticket_detail")),
-    RecordPage("review", Review, lambda public_id: f"{reverse('crm:review_list')}?review={public_id}"),
+    RecordPage("review", Review, lambda public_id: f"{reverse('crm:review_list')}?review={UUID(public_id)}"),
     RecordPage("touchpoint", Touchpoint, _page("crm:touchpoint_detail")),
 )
 for page in PAGES:
     add_record_page(page)
+
+
+fold("Review Published", into="Product Reviewed", mark=gettext_lazy("published"))
 
 
 def _text(properties: Properties, name: str) -> str:

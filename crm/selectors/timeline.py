@@ -8,7 +8,7 @@ from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Value
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +35,14 @@ NEWEST_FIRST = Sort("occurred_at")
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What became of a row's record, said on the row itself: "delivered"."""
+
+    text: Text
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """
     One row. `url` is the record's page, "" when it has none.
@@ -52,6 +60,7 @@ class Entry:
     why_url: str = ""
     tone: str = ""
     learnt_at: datetime | None = None
+    marks: list[Mark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,20 @@ def _names(categories: Collection[str]) -> list[str]:
 
 def _entries(events: Sequence[Event]) -> list[Entry]:
     urls = _urls(events)
-    return [_entry(event, urls.get((event.object_type, event.object_id or 0), "")) for event in events]
+    entries: list[Entry] = []
+    bearers: dict[tuple[str, str, int], Entry] = {}
+    # Oldest first, so that a row is there before the marks on it.
+    for event in reversed(events):
+        record = (event.object_type, event.object_id or 0)
+        fold = extensions.folded(event.name)
+        bearer = bearers.get((fold[0], *record)) if fold and event.object_id else None
+        if fold and bearer:
+            bearer.marks.append(Mark(fold[1], event.occurred_at))
+            continue
+        entry = _entry(event, urls.get(record, ""))
+        bearers[(event.name, *record)] = entry
+        entries.append(entry)
+    return entries[::-1]
 
 
 def _urls(events: Sequence[Event]) -> dict[tuple[str, int], str]:
@@ -116,15 +138,12 @@ def _urls(events: Sequence[Event]) -> dict[tuple[str, int], str]:
     for event in events:
         if event.object_id and extensions.record_page(event.object_type):
             wanted.setdefault(event.object_type, set()).add(event.object_id)
-    queries = [
-        page.model._default_manager.filter(pk__in=ids).order_by().values_list(Value(kind), "pk", "public_id")
-        for kind, ids in sorted(wanted.items())
-        if (page := extensions.record_page(kind))
-    ]
-    if not queries:
+    pages = {kind: page for kind in wanted if (page := extensions.record_page(kind))}
+    if not pages:
         return {}
-    rows = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
-    return {(kind, pk): page.url(public_id) for kind, pk, public_id in rows if (page := extensions.record_page(kind))}
+    first, *others = (page.keys(wanted[kind]) for kind, page in sorted(pages.items()))
+    rows = first.union(*others, all=True) if others else first
+    return {(kind, pk): pages[kind].url(key) for kind, pk, key in rows}
 
 
 def _entry(event: Event, url: str) -> Entry:

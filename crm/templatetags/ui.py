@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.access.contacts import address_for, name_for
+from crm.events import types
 from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
 from crm.lib.money import Money
 from crm.models import Customer, Purchase
@@ -33,7 +34,7 @@ THAI_LEADING_VOWELS = "เแโใไ"
 def icon(name: str) -> SafeString:
     """The drawing in templates/components/icons/<name>.html; a dot for a name nobody has drawn."""
     drawn = select_template([f"components/icons/{name}.html", "components/icons/dot.html"])
-    return mark_safe(drawn.render().strip())
+    return mark_safe(str(drawn.render()).strip())
 
 
 @register.filter
@@ -178,3 +179,24 @@ def late_by(context: Context, purchase: Purchase) -> str:
         return ""
     days = purchase.days_late(now)
     return ngettext("%(n)s day late", "%(n)s days late", days) % {"n": days} if days else _("less than a day late")
+
+
+@register.simple_tag
+def event_label(name: str) -> str:
+    """What an event is called in the timeline."""
+    return str(types.get(name).label)
+
+
+@register.filter
+def last_line(text: str) -> str:
+    """The end of a trace, which says what went wrong."""
+    return text.strip().rsplit("\n", 1)[-1]
+
+
+@register.simple_tag
+def days_of(length: timedelta) -> str:
+    """A length of time in whole days, or hours when it is short."""
+    if length < timedelta(days=1):
+        hours = length // timedelta(hours=1)
+        return ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours}
+    return ngettext("%(n)s day", "%(n)s days", length.days) % {"n": length.days}

@@ -52,7 +52,8 @@ def today(request: HttpRequest) -> HttpResponse:
         request,
         "crm/today.html",
         {
-            "sections": sections,
+            "sections": [section for section in sections if section.items],
+            "clear": [section.section for section in sections if not section.items],
             "waiting": sum(section.total for section in sections),
             "cards": cards,
             "new_customers": bounded_count(queues.new_customers(user, week)),

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
-from crm.extensions import Description, RecordPage, add_record_page, describes
+from crm.extensions import Description, RecordPage, add_record_page, describes, fold
 from crm.models import Channel
 from messaging.channels.reasons import label_of
 from messaging.models import Message
@@ -43,6 +44,7 @@ def keyword(properties: Properties) -> Description:
     return Description(" · ".join(part for part in (_channel(properties), _text(properties, "text")) if part))
 
 
+fold("Message Delivered", into="Message Sent", mark=_("delivered"))
 add_record_page(
     RecordPage("message", Message, lambda public_id: reverse("messaging:message_detail", args=[UUID(public_id)]))
 )

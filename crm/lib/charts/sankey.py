@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from crm.lib.charts.base import Chart, Text, figure, frame, tone
 
-NODE, GAP, TOP, BOTTOM = 12, 22, 8, 8
+NODE, GAP, TOP, BOTTOM = 12, 34, 26, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,15 @@ class _Layout:
 
     def _box(self, node: Node) -> SafeString:
         x, y, tall = self._x(node.key), self.top[node.key], max(2.0, self.passed[node.key] * self.scale)
-        at_end = node.layer == self.last and self.last > self.first
+        # The name stands above its box, where no ribbon of another column runs into it.
+        anchor, at = "middle", x + NODE / 2
+        if node.layer == self.first:
+            anchor, at = "start", x
+        elif node.layer == self.last:
+            anchor, at = "end", x + NODE
         return format_html(
             '<rect class="node {}" x="{}" y="{}" width="{}" height="{}" rx="3"/>'
             '<text class="label" x="{}" y="{}" text-anchor="{}">{} <tspan class="share">{}</tspan></text>',
             self._tone(node.key), f"{x:.1f}", f"{y:.1f}", NODE, f"{tall:.1f}",
-            f"{x - 8 if at_end else x + NODE + 8:.1f}", f"{y + tall / 2 + 4:.1f}", "end" if at_end else "start",
-            node.name, figure(self.passed[node.key]),
+            f"{at:.1f}", f"{y - 8:.1f}", anchor, node.name, figure(self.passed[node.key]),
         )  # fmt: skip

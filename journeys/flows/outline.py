@@ -1,0 +1,212 @@
+"""A flow as people read it: cards in words, one below the other, nested where it branches. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.lib.spans import span_in_words
+from crm.rules import words
+from crm.rules.schema import Where
+from journeys.flows.definition import Definition, EventExit, EventTrigger, StageTrigger
+from journeys.flows.steps import AnyStep, Branch, Exit, Send, Set, Tag, Task, Wait, WaitEvent
+from journeys.flows.steps.wait import WindowSpec
+
+_DAYS = {
+    "mon": gettext_lazy("Mon"), "tue": gettext_lazy("Tue"), "wed": gettext_lazy("Wed"), "thu": gettext_lazy("Thu"),
+    "fri": gettext_lazy("Fri"), "sat": gettext_lazy("Sat"), "sun": gettext_lazy("Sun"),
+}  # fmt: skip
+_CHANNELS = {"sms": gettext_lazy("SMS"), "email": gettext_lazy("Email"), "line": gettext_lazy("LINE")}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What slugs are called in this shop; what is missing is shown by its slug."""
+
+    templates: Mapping[str, str] = field(default_factory=dict)
+    topics: Mapping[str, str] = field(default_factory=dict)
+    stages: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way that leads on from a card."""
+
+    name: str
+    cards: list[Card]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One step in words. `lines` say more; `paths` are where it may lead besides what follows it."""
+
+    id: str
+    kind: str
+    icon: str
+    title: str
+    lines: list[str]
+    paths: list[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A whole flow in words. `terms` are (what, in words): who enters, who leaves, what counts as success."""
+
+    trigger: str
+    terms: list[tuple[str, str]]
+    cards: list[Card]
+
+
+def outline(definition: Definition, names: Names) -> Outline:
+    return Outline(
+        trigger=trigger_in_words(definition, names), terms=_terms(definition), cards=_cards(definition.steps, names)
+    )
+
+
+def trigger_in_words(definition: Definition, names: Names) -> str:
+    """What starts the flow."""
+    trigger = definition.trigger
+    if isinstance(trigger, EventTrigger):
+        return words.event_in_words(trigger.event, _where(trigger.where))
+    if isinstance(trigger, StageTrigger):
+        key = (trigger.stage.journey, trigger.stage.stage)
+        return _("Came to the stage %(stage)s") % {"stage": names.stages.get(key, trigger.stage.stage)}
+    return _("Started by hand")
+
+
+def _terms(definition: Definition) -> list[tuple[str, str]]:
+    terms = [(_("For"), words.in_words(definition.audience)), (_("Again"), _reentry(definition))]
+    if definition.exits:
+        exits = [
+            words.event_in_words(exit_.event, _where(exit_.where))
+            if isinstance(exit_, EventExit)
+            else words.in_words(exit_.rule)
+            for exit_ in definition.exits
+        ]
+        terms.append((_("Leaves early when"), "; ".join(exits)))
+    if goal := definition.goal:
+        said = _("%(event)s within %(span)s") % {
+            "event": words.event_in_words(goal.event, _where(goal.where)),
+            "span": span_in_words(goal.within),
+        }
+        terms.append((_("Goal"), said))
+    if definition.holdout:
+        terms.append((_("Held out"), _("%(n)s %% are only watched, to compare") % {"n": definition.holdout}))
+    return terms
+
+
+def _reentry(definition: Definition) -> str:
+    reentry = definition.reentry
+    said = {
+        "once": _("never a second time"),
+        "after_exit": _("when no run is under way"),
+        "always": _("every time"),
+        "cooldown": _("%(span)s after the last entry at the earliest")
+        % {"span": span_in_words(reentry.cooldown or "PT0S")},
+    }[reentry.policy]
+    if reentry.key_property:
+        return _("%(when)s, for each %(key)s apart") % {"when": said, "key": reentry.key_property}
+    return said
+
+
+def _cards(steps: Sequence[AnyStep], names: Names) -> list[Card]:
+    return [_card(step, names) for step in steps]
+
+
+def _card(step: AnyStep, names: Names) -> Card:
+    icon, title, lines = _said(step, names)
+    return Card(step.id, step.type, icon, title, lines, _paths(step, names))
+
+
+def _said(step: AnyStep, names: Names) -> tuple[str, str, list[str]]:
+    """Icon, title and further lines of a step."""
+    match step:
+        case Wait():
+            return "clock", _wait(step), [_window(step.window)] if step.window else []
+        case WaitEvent():
+            title = _("Wait for: %(event)s") % {"event": words.event_in_words(step.event, _where(step.where))}
+            lines = [_("at most %(span)s") % {"span": span_in_words(step.timeout)}]
+            if step.look_back:
+                lines.append(_("also if it was in the %(span)s before") % {"span": span_in_words(step.look_back)})
+            return "clock", title, lines
+        case Branch():
+            return "branch", _("Which way?"), []
+        case Send():
+            return _send(step, names)
+        case Set():
+            pairs = ", ".join(f"{name} = {value}" for name, value in step.attributes.items())
+            return "pencil", _("Set on the record"), [pairs]
+        case Tag():
+            return "tag", _("Change tags"), [f"+ {name}" for name in step.add] + [f"− {name}" for name in step.remove]
+        case Task():
+            return _task(step)
+        case Exit():
+            return "leave", _("Leave the flow"), [step.reason]
+
+
+def _wait(step: Wait) -> str:
+    if step.for_:
+        return _("Wait %(span)s") % {"span": span_in_words(step.for_)}
+    until = step.until
+    if until is None:
+        return _("Wait")
+    span = span_in_words(until.offset.removeprefix("-"))
+    if until.offset in {"P0D", "-P0D", "PT0S"}:
+        return _("Wait until %(date)s") % {"date": until.attribute}
+    if until.offset.startswith("-"):
+        return _("Wait until %(span)s before %(date)s") % {"span": span, "date": until.attribute}
+    return _("Wait until %(span)s after %(date)s") % {"span": span, "date": until.attribute}
+
+
+def _window(window: WindowSpec) -> str:
+    clock = _("goes on between %(from)s and %(to)s") % {"from": window.opens, "to": window.closes}
+    if len(window.days) == len(_DAYS):
+        return clock
+    return f"{clock}, {', '.join(str(_DAYS[day]) for day in window.days)}"
+
+
+def _send(step: Send, names: Names) -> tuple[str, str, list[str]]:
+    channel = str(_CHANNELS[step.channel])
+    text = names.templates.get(step.template or "", step.template or "")
+    title = _("%(channel)s: %(text)s") % {"channel": channel, "text": text or (step.body or "")[:80]}
+    lines = [_("about %(topic)s") % {"topic": names.topics.get(step.topic, step.topic)}]
+    if step.fallback:
+        others = ", ".join(str(_CHANNELS[name]) for name in step.fallback)
+        lines.append(_("else by %(channels)s") % {"channels": others})
+    lines.append(_("of no use after %(span)s") % {"span": span_in_words(step.expires_after)})
+    if step.over_cap == "hold":
+        lines.append(_("waits when the customer has had enough messages"))
+    if step.if_unreachable == "exit":
+        lines.append(_("whoever cannot be reached leaves the flow"))
+    return "send", title, lines
+
+
+def _task(step: Task) -> tuple[str, str, list[str]]:
+    whose = {"owner": _("for the customer's owner"), None: _("for whoever takes it")}
+    lines = [whose.get(step.assign) or _("for %(name)s") % {"name": step.assign}]
+    if step.due:
+        lines.append(_("due in %(span)s") % {"span": span_in_words(step.due)})
+    return "task", _("Task: %(title)s") % {"title": step.title}, lines
+
+
+def _paths(step: AnyStep, names: Names) -> list[Path]:
+    match step:
+        case WaitEvent():
+            return [
+                Path(_("It happened"), _cards(step.then, names)),
+                Path(_("Nothing in time"), _cards(step.else_, names)),
+            ]
+        case Branch():
+            ways = [Path(f"{path.name}: {words.in_words(path.if_)}", _cards(path.steps, names)) for path in step.paths]
+            return [*ways, Path(_("Everybody else"), _cards(step.else_, names))]
+        case Wait():
+            special = ((_("No date on the record"), step.missing), (_("The date is past"), step.past))
+            return [Path(name, _cards(steps, names)) for name, steps in special if steps is not None]
+    return []
+
+
+def _where(tests: Sequence[Where]) -> list[dict[str, object]]:
+    return [{"property": test.property, "op": test.op, "value": test.value} for test in tests]

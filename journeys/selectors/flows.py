@@ -1,0 +1,154 @@
+"""What flows have done: counters of flows and of their steps, and the runs of one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, Q, QuerySet
+
+from crm.models import Customer, User
+from journeys.models import Enrolment, Flow, StepVisit
+from messaging.channels.reasons import label_of
+from messaging.models import Message
+
+State = Enrolment.State
+GONE_OUT = (Message.State.SENT, Message.State.DELIVERED)
+UNCLEAR = (Message.State.UNKNOWN, Message.State.UNKNOWN_FINAL)
+STUCK = (Message.State.FAILED, Message.State.DEAD)
+
+
+@dataclass(slots=True)
+class FlowCount:
+    """The runs of a flow by state: entered = active + completed + exited + failed + held out. `goals` among them."""
+
+    active: int = 0
+    completed: int = 0
+    exited: int = 0
+    failed: int = 0
+    held_out: int = 0
+    goals: int = 0
+
+    @property
+    def entered(self) -> int:
+        return self.active + self.completed + self.exited + self.failed + self.held_out
+
+    @property
+    def goal_share(self) -> int:
+        """Of those who were not held out, in percent."""
+        treated = self.entered - self.held_out
+        return round(100 * self.goals / treated) if treated else 0
+
+
+@dataclass(slots=True)
+class StepCount:
+    """
+    The counters of one step's card.
+
+    Attributes:
+        entered: runs that came to it; `waiting` of them stand there now, `failed` were set aside there.
+        outcomes: how it went for those who left, by the visit's word.
+        sent, delivered, failed_messages, unclear, on_the_way: messages of a send step, by what became of them.
+        withheld: (reason in words, how many), the most frequent first.
+    """
+
+    entered: int = 0
+    waiting: int = 0
+    failed: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    sent: int = 0
+    delivered: int = 0
+    failed_messages: int = 0
+    unclear: int = 0
+    on_the_way: int = 0
+    withheld: list[tuple[str, int]] = field(default_factory=list)
+
+
+def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
+    """Counters of each flow, in one query."""
+    rows = (
+        Enrolment.objects.filter(flow__in=flows)
+        .values("flow", "state")
+        .annotate(n=Count("pk"), goals=Count("pk", filter=Q(goal_at__isnull=False)))
+        .order_by()
+    )
+    found = {flow.pk: FlowCount() for flow in flows}
+    for row in rows:
+        count = found[row["flow"]]
+        setattr(count, row["state"], row["n"])
+        count.goals += row["goals"]
+    return found
+
+
+def step_counts(flow: Flow) -> dict[str, StepCount]:
+    """Counters of the flow's steps by step id, in three queries."""
+    found: dict[str, StepCount] = defaultdict(StepCount)
+    standing = Enrolment.objects.filter(flow=flow, state__in=[State.ACTIVE, State.FAILED])
+    for row in standing.values("step", "state").annotate(n=Count("pk")).order_by():
+        count = found[row["step"]]
+        count.entered += row["n"]
+        if row["state"] == State.ACTIVE:
+            count.waiting = row["n"]
+        else:
+            count.failed = row["n"]
+    visits = StepVisit.objects.filter(flow=flow).values("step", "outcome").annotate(n=Count("pk")).order_by()
+    for visit in visits:
+        found[visit["step"]].entered += visit["n"]
+        found[visit["step"]].outcomes[visit["outcome"]] = visit["n"]
+    _count_messages(flow, found)
+    return dict(found)
+
+
+def _count_messages(flow: Flow, found: dict[str, StepCount]) -> None:
+    rows = (
+        Message.objects.filter(cause__flow=flow.slug)
+        .values("cause__step", "state", "reason")
+        .annotate(n=Count("pk"))
+        .order_by("-n")
+    )
+    for row in rows:
+        count, n = found[row["cause__step"] or ""], row["n"]
+        if row["state"] in GONE_OUT:
+            count.sent += n
+            count.delivered += n if row["state"] == Message.State.DELIVERED else 0
+        elif row["state"] == Message.State.WITHHELD:
+            count.withheld.append((str(label_of(row["reason"])), n))
+        elif row["state"] in STUCK:
+            count.failed_messages += n
+        elif row["state"] in UNCLEAR:
+            count.unclear += n
+        elif row["state"] != Message.State.CANCELLED:
+            count.on_the_way += n
+
+
+def runs(flow: Flow, user: User) -> QuerySet[Enrolment]:
+    """The runs of `flow` for customers `user` may see."""
+    visible = Customer.objects.visible_to(user)
+    return Enrolment.objects.filter(flow=flow, customer__in=visible.values("pk")).select_related("customer", "version")
+
+
+def runs_of(customer: Customer, most: int = 8) -> list[Enrolment]:
+    """The customer's runs, those under way first, then the latest."""
+    rows = Enrolment.objects.filter(customer=customer).select_related("flow").defer("flow__draft")
+    return sorted(rows.order_by("-entered_at", "-pk")[:most], key=lambda run: run.state != State.ACTIVE)
+
+
+def under_way(customer: Customer, now: datetime) -> list[Enrolment]:
+    """The customer's runs that will go on by themselves, soonest first."""
+    rows = Enrolment.objects.active().filter(customer=customer, is_paused=False).select_related("flow", "version")
+    return list(rows.order_by("due_at", "pk")[:10])
+
+
+def failed_runs(user: User) -> QuerySet[Enrolment]:
+    """Runs that were set aside, the latest first."""
+    visible = Customer.objects.visible_to(user)
+    rows = Enrolment.objects.filter(state=State.FAILED, customer__in=visible.values("pk"))
+    return rows.select_related("flow", "customer").order_by("-ended_at", "-pk")
+
+
+def messages_of(run: Enrolment) -> list[Message]:
+    """What the run has written, in order."""
+    rows = Message.objects.filter(customer=run.customer_id, cause__enrolment=run.pk)
+    return list(rows.select_related("template").order_by("pk"))

@@ -1,0 +1,168 @@
+"""Where customers stand: the numbers of the map, the moves of a period, and one customer's way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q, QuerySet
+
+from crm.models import Customer, User
+from journeys.models import Health, Journey, Position, Stage, StageMove
+
+
+@dataclass(frozen=True, slots=True)
+class StageCount:
+    """
+    A stage of the map.
+
+    Attributes:
+        here: customers in it now; `at_risk` and `lapsed` are among them.
+        reached: those here and in later stages.
+        share: of those who reached the stage before, in percent; None for the first stage, or when nobody did.
+        half_longer_than: half of those here have been for longer.
+    """
+
+    stage: Stage
+    here: int
+    at_risk: int
+    lapsed: int
+    reached: int
+    share: int | None
+    half_longer_than: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How many customers moved from a stage (None: from outside) to another; forward and back apart."""
+
+    forward: dict[tuple[int | None, int], int] = field(default_factory=dict)
+    back: dict[tuple[int, int], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A stage of one customer's journey: `move` is how they came there last, None when they never did."""
+
+    stage: Stage
+    is_current: bool
+    is_behind: bool
+    move: StageMove | None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One customer's way through a journey. `hold` is set while staff hold the position."""
+
+    journey: Journey
+    position: Position
+    milestones: list[Milestone]
+    hold: datetime | None
+    would_have: StageMove | None
+
+
+def positions(journey: Journey, user: User) -> QuerySet[Position]:
+    """The positions in `journey` of the customers `user` may see."""
+    visible = Customer.objects.visible_to(user)
+    return Position.objects.filter(journey=journey, stage__isnull=False, customer__in=visible.values("pk"))
+
+
+def stage_counts(journey: Journey, user: User, *, now: datetime, with_stay: bool = True) -> list[StageCount]:
+    """The map's numbers, first stage first; two queries, and one for each stage `with_stay`."""
+    stages = list(journey.stages.select_related("journey").order_by("rank", "pk"))
+    rows = (
+        positions(journey, user)
+        .values("stage")
+        .annotate(
+            n=Count("pk"),
+            at_risk=Count("pk", filter=Q(health=Health.AT_RISK)),
+            lapsed=Count("pk", filter=Q(health=Health.LAPSED)),
+        )
+        .order_by()
+    )
+    counted = {row["stage"]: row for row in rows}
+    found: list[StageCount] = []
+    before: int | None = None
+    for index, stage in enumerate(stages):
+        row = counted.get(stage.pk, {"n": 0, "at_risk": 0, "lapsed": 0})
+        reached = sum(counted[later.pk]["n"] for later in stages[index:] if later.pk in counted)
+        found.append(
+            StageCount(
+                stage=stage, here=row["n"], at_risk=row["at_risk"], lapsed=row["lapsed"], reached=reached,
+                share=round(100 * reached / before) if before else None,
+                half_longer_than=_median_stay(journey, user, stage, row["n"], now) if with_stay else None,
+            )
+        )  # fmt: skip
+        before = reached
+    return found
+
+
+def _median_stay(journey: Journey, user: User, stage: Stage, count: int, now: datetime) -> timedelta | None:
+    since = positions(journey, user).filter(stage=stage).order_by("since").values_list("since", flat=True)
+    middle = since[count // 2 : count // 2 + 1].first() if count else None
+    return now - middle if middle else None
+
+
+def moves_between(journey: Journey, user: User, *, since: datetime, until: datetime) -> Moves:
+    """The moves that happened from `since` to `until`, in one query."""
+    rows = (
+        StageMove.objects.filter(
+            journey=journey, would_have=False, effective_at__gte=since, effective_at__lt=until,
+            customer__in=Customer.objects.visible_to(user).values("pk"),
+        )
+        .values("from_stage", "to_stage", "from_stage__rank", "to_stage__rank")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )  # fmt: skip
+    moves = Moves()
+    for row in rows:
+        link = (row["from_stage"], row["to_stage"])
+        leads_on = row["from_stage"] is None or row["from_stage__rank"] < row["to_stage__rank"]
+        (moves.forward if leads_on else moves.back)[link] = row["n"]
+    return moves
+
+
+def ways(customer: Customer, *, now: datetime) -> list[Way]:
+    """The customer's way through every active journey, the default one first; three queries."""
+    held = list(
+        Position.objects.filter(customer=customer, journey__is_active=True)
+        .select_related("journey", "stage")
+        .order_by("-journey__is_default", "journey")
+    )
+    if not held:
+        return []
+    stages: dict[int, list[Stage]] = defaultdict(list)
+    for stage in Stage.objects.filter(journey__in=[position.journey_id for position in held]).order_by("rank", "pk"):
+        stages[stage.journey_id].append(stage)
+    moves = list(
+        StageMove.objects.filter(customer=customer)
+        .select_related("rule", "event", "actor", "to_stage")
+        .order_by("effective_at", "pk")
+    )
+    return [_way(position, stages[position.journey_id], moves, now) for position in held]
+
+
+def _way(position: Position, stages: Sequence[Stage], moves: Sequence[StageMove], now: datetime) -> Way:
+    last = {move.to_stage_id: move for move in moves if not move.would_have and move.journey_id == position.journey_id}
+    would = [move for move in moves if move.would_have and move.journey_id == position.journey_id]
+    rank = position.stage.rank if position.stage else -1
+    held = position.held_until if position.held_until and position.held_until > now else None
+    return Way(
+        journey=position.journey,
+        position=position,
+        milestones=[
+            Milestone(stage, stage.pk == position.stage_id, stage.rank < rank, last.get(stage.pk)) for stage in stages
+        ],
+        hold=held,
+        would_have=would[-1] if held and would else None,
+    )
+
+
+def current_stages(customers: Sequence[Customer]) -> dict[int, Position]:
+    """Where these customers stand in the default journey, by customer; one query."""
+    rows = Position.objects.filter(
+        customer__in=[customer.pk for customer in customers], journey__is_default=True, stage__isnull=False
+    )
+    return {row.customer_id: row for row in rows.select_related("stage")}

@@ -1,0 +1,49 @@
+"""How journeys are written on pages."""
+
+from django import template
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+
+from crm.events import types
+
+register = template.Library()
+# The words that steps leave on their visits (journeys.flows.steps).
+OUTCOMES = {
+    "waited": _("waited"),
+    "heard": _("it happened"),
+    "timed_out": _("nothing in time"),
+    "path": _("went this way"),
+    "queued": _("put in the outbox"),
+    "set": _("set"),
+    "tagged": _("tagged"),
+    "opened": _("opened"),
+    "left": _("left the flow here"),
+    "overtaken": _("overtaken by an event that came late"),
+    "no_date": _("no date on the record"),
+    "date_past": _("the date is past"),
+}
+
+
+# Why runs ended, as journeys.flows writes it on their rows.
+REASONS = (
+    gettext_noop("held out"),
+    gettext_noop("goal reached"),
+    gettext_noop("exit rule"),
+    gettext_noop("consent withdrawn"),
+    gettext_noop("not reachable"),
+    gettext_noop("no date"),
+    gettext_noop("date past"),
+    gettext_noop("the same run of a merged record is older"),
+)
+
+
+@register.filter
+def ended_because(reason: str) -> str:
+    """Why a run ended, in words: an exit's event by its label; what a flow's author wrote stays as it is."""
+    return gettext(reason) if reason in REASONS else str(types.get(reason).label)
+
+
+@register.filter
+def outcome(word: str) -> str:
+    """How a step went, in words."""
+    return str(OUTCOMES.get(word, word))
