@@ -9,7 +9,6 @@ from crm.models import FailedReaction, Purchase
 from crm.services import purchases
 from journeys.flows import runner
 from journeys.models import Enrolment
-from messaging.models import Message
 from messaging.outbox import reconcile, sender
 
 
@@ -33,7 +32,7 @@ def next_due_at() -> datetime | None:
     awaited = Purchase.objects.filter(delivered_at=None, cancelled_at=None, late_since=None)
     times = (
         Enrolment.objects.active().filter(is_paused=False).aggregate(at=Min("due_at")),
-        Message.objects.queued().aggregate(at=Min("due_at")),
+        {"at": sender.next_due_at()},
         awaited.aggregate(at=Min("promised_at")),
         FailedReaction.objects.open().aggregate(at=Min("retry_at")),
     )

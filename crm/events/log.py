@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -15,6 +17,8 @@ from crm.lib import bulk
 from crm.models import Customer, Event, FailedReaction
 
 logger = logging.getLogger("waymark.events")
+
+_gathered: ContextVar[list[Event] | None] = ContextVar("gathered", default=None)
 
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
 
@@ -48,8 +52,35 @@ def record_many(drafts: Iterable[EventDraft], *, now: datetime) -> list[Event]:
     events = bulk.insert_new(Event, rows, unique=("source", "dedupe_key"))
     if events:
         _note_signs_of_life(events)
-        dispatch(events, now=now)
+        waiting = _gathered.get()
+        if waiting is None:
+            dispatch(events, now=now)
+        else:
+            waiting += events
     return events
+
+
+@contextmanager
+def gathered(*, now: datetime) -> Iterator[None]:
+    """
+    One transaction whose facts are reacted to once, together, at its end: for work that records in many small calls.
+
+    What a savepoint inside took back is reacted to by nobody; when the block raises, nothing has happened.
+    """
+    if _gathered.get() is not None:
+        yield
+        return
+    with transaction.atomic():
+        token = _gathered.set([])
+        try:
+            yield
+            events = _gathered.get() or []
+        finally:
+            _gathered.reset(token)
+        standing = set(Event.objects.filter(pk__in=[event.pk for event in events]).values_list("pk", flat=True))
+        events = [event for event in events if event.pk in standing]
+        if events:
+            dispatch(events, now=now)
 
 
 def record(draft: EventDraft, *, now: datetime) -> Event | None:

@@ -14,6 +14,10 @@ from journeys.stages.rules import Place, Rule, read_rule
 
 logger = logging.getLogger("waymark.journeys")
 
+_STAGE, _RULE = ([field.attname for field in model._meta.concrete_fields] for model in (Stage, StageRule))
+_JOURNEY = [f"journey__{field.attname}" for field in Journey._meta.concrete_fields]
+_compiled: tuple[object, list[Ruleset]] | None = None
+
 
 @dataclass(frozen=True)
 class Ruleset:
@@ -49,11 +53,24 @@ class Ruleset:
 
 def current() -> list[Ruleset]:
     """
-    The rules in force.
+    The rules in force, read from the database each time and compiled only when they have changed.
 
     A row that cannot be read is left out and logged: a broken rule must not hold up what the others have to say.
     `manage.py doctor` names it.
     """
+    global _compiled
+    rows = (
+        tuple(Stage.objects.filter(journey__is_active=True).order_by("pk").values_list(*_STAGE, *_JOURNEY)),
+        list(
+            StageRule.objects.filter(is_active=True, stage__journey__is_active=True).order_by("pk").values_list(*_RULE)
+        ),
+    )
+    if _compiled is None or _compiled[0] != rows:
+        _compiled = rows, _compile()
+    return _compiled[1]
+
+
+def _compile() -> list[Ruleset]:
     stages: dict[int, dict[int, Stage]] = defaultdict(dict)
     for stage in Stage.objects.filter(journey__is_active=True).select_related("journey").order_by("rank", "pk"):
         stages[stage.journey_id][stage.pk] = stage

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
 from crm.events import log
@@ -151,3 +152,35 @@ def test_a_batch_costs_the_same_queries_whatever_its_size(
 
 def test_a_timedelta_of_retries_ends_at_a_day() -> None:
     assert log.RETRY_DELAYS[-1] == timedelta(days=1)
+
+
+def test_gathered_facts_are_reacted_to_once_at_the_end(only: dict[str, Any]) -> None:
+    customer = CustomerFactory.create()
+    heard: list[list[str]] = []
+    events_recorded.connect(lambda events, **_: heard.append([e.dedupe_key for e in events]), dispatch_uid="t")
+
+    with log.gathered(now=NOON):
+        log.record_many([draft(customer, "a")], now=NOON)
+        with log.gathered(now=NOON):
+            log.record_many([draft(customer, "b")], now=NOON)
+        assert heard == []
+
+    assert heard == [["a", "b"]]
+
+
+def test_gathered_facts_that_were_taken_back_are_reacted_to_by_nobody(only: dict[str, Any]) -> None:
+    customer = CustomerFactory.create()
+    heard: list[list[str]] = []
+    events_recorded.connect(lambda events, **_: heard.append([e.dedupe_key for e in events]), dispatch_uid="t")
+
+    with log.gathered(now=NOON):
+        log.record_many([draft(customer, "a")], now=NOON)
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            log.record_many([draft(customer, "b")], now=NOON)
+            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), log.gathered(now=NOON):
+        log.record_many([draft(customer, "c")], now=NOON)
+        raise ZeroDivisionError
+
+    assert heard == [["a"]]
+    assert list(Event.objects.filter(source="web").values_list("dedupe_key", flat=True)) == ["a"]
