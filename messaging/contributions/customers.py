@@ -17,7 +17,8 @@ from crm.extensions import (
     add_panel,
     upcoming_source,
 )
-from crm.models import Channel, Customer, Topic, User
+from crm.models import Channel, Customer, User
+from crm.selectors.topics import topics_for
 from messaging.forms.compose import ComposeForm
 from messaging.models import Message
 from messaging.outbox.addresses import address_of
@@ -25,17 +26,17 @@ from messaging.selectors import causes, standing
 
 
 def sms_context(customer: Customer, user: User) -> Mapping[str, Any]:
-    return _compose(customer, Channel.SMS)
+    return _compose(customer, user, Channel.SMS)
 
 
 def email_context(customer: Customer, user: User) -> Mapping[str, Any]:
-    return _compose(customer, Channel.EMAIL)
+    return _compose(customer, user, Channel.EMAIL)
 
 
-def _compose(customer: Customer, channel: Channel) -> Mapping[str, Any]:
+def _compose(customer: Customer, user: User, channel: Channel) -> Mapping[str, Any]:
     if not address_of(customer, channel):
         return {"channel": channel}
-    return {"channel": channel, "form": ComposeForm(channel=channel, topics=list(Topic.objects.all()))}
+    return {"channel": channel, "form": ComposeForm(channel=channel, topics=topics_for(user))}
 
 
 add_composer_tab(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.access.contacts import name_for
 from crm.extensions import DashboardCard, WorkItem, WorkSection, add_dashboard_card, add_work_section
-from crm.lib.paging import bounded_count
+from crm.lib.paging import first_few
 from crm.models import User
 from messaging.models import InboundMessage, Message
 from messaging.selectors import trouble
@@ -21,20 +21,18 @@ DAY = timedelta(days=1)
 
 
 def unclear_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = trouble.unclear(user)
-    return [_message(message, user, at=message.unknown_at or message.queued_at) for message in found[:limit]], (
-        bounded_count(found)
-    )
+    found, total = first_few(trouble.unclear(user), limit)
+    return [_message(message, user, at=message.unknown_at or message.queued_at) for message in found], total
 
 
 def failed_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = trouble.failed_since(user, now - DAY)
-    return [_message(message, user, at=message.ended_at, tone="bad") for message in found[:limit]], bounded_count(found)
+    found, total = first_few(trouble.failed_since(user, now - DAY), limit)
+    return [_message(message, user, at=message.ended_at, tone="bad") for message in found], total
 
 
 def stop_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = trouble.perhaps_stop(user)
-    return [_inbound(text, user) for text in found[:limit]], bounded_count(found)
+    found, total = first_few(trouble.perhaps_stop(user), limit)
+    return [_inbound(text, user) for text in found], total
 
 
 def halts(user: User, now: datetime) -> Mapping[str, Any] | None:

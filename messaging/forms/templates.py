@@ -80,6 +80,11 @@ class TemplateForm(forms.Form):
     def variants(self) -> Mapping[str, VariantIn]:
         return {language: VariantIn(**parts) for language, parts in self.texts.items()}
 
+    def clean(self) -> dict[str, Any]:
+        if not self.texts:
+            raise forms.ValidationError(_("At least one language is needed."))
+        return super().clean() or {}
+
     def show_faults(self, faults: Iterable[Fault]) -> None:
         """Put each fault beside the field it is in."""
         for fault in faults:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import F
+
 from crm.models import Customer, Event, Shop, User
 
 # In the shape of the storefront's "Order Completed".
@@ -31,7 +33,7 @@ def sample_for(user: User, text: str = "") -> Sample:
     """The customer whom `text` finds, or who was last heard of, and their latest order; somebody made up for nobody."""
     people = Customer.objects.visible_to(user).known()
     found = people.matching(text) if text else people
-    customer = found.order_by("-last_seen_at", "-pk").first()
+    customer = found.order_by(F("last_seen_at").desc(nulls_last=True), "-pk").first()
     if customer is None:
         return Sample(_nobody(), {"event": MADE_UP_ORDER}, is_made_up=True)
     order = Event.objects.filter(customer=customer, object_type="purchase").order_by("-occurred_at", "-pk").first()

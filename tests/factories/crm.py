@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import factory
 from factory.django import DjangoModelFactory
 
-from crm.models import Customer, Product, Purchase, PurchaseItem, Review, Ticket, Topic, Touchpoint, User
+from crm.models import Customer, Product, Purchase, PurchaseItem, Review, Shop, Ticket, Topic, Touchpoint, User
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 
@@ -100,6 +100,13 @@ class TopicFactory(DjangoModelFactory[Topic]):
 
     slug = "promotions"
     name = "Promotions"
+
+
+def sales_see_their_own() -> None:
+    """Set the shop so that sales see only the customers they own and those nobody owns."""
+    shop = Shop.current()
+    shop.sales_see = Shop.SalesSee.OWN
+    shop.save()
 
 
 def later(**delta: float) -> datetime:

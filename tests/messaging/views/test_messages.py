@@ -6,13 +6,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from crm.models import Event, Shop, User
+from crm.models import Event, User
 from messaging.models import Attempt, Message, Receipt
 from messaging.outbox import sender
 from messaging.outbox.queue import MessageRequest, queue_messages
 from messaging.selectors import log
 from tests.crm.views.conftest import SignIn
-from tests.factories.crm import NOON, CustomerFactory, later
+from tests.factories.crm import NOON, CustomerFactory, later, sales_see_their_own
 from tests.factories.messaging import MessageFactory, make_template, opt_in, topic
 
 pytestmark = pytest.mark.django_db
@@ -145,9 +145,7 @@ def test_the_log_costs_the_same_however_long_it_is(manager: Client, django_asser
 
 
 def test_sales_who_see_their_own_customers_see_only_their_messages(sign_in: SignIn) -> None:
-    shop = Shop.current()
-    shop.sales_see = Shop.SalesSee.OWN
-    shop.save()
+    sales_see_their_own()
     hidden = MessageFactory(body="not yours", customer__owner=User.objects.create(username="other"))
     client = sign_in(User.Role.SALES)
     MessageFactory(body="anybody's")

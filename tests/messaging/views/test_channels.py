@@ -1,0 +1,186 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from crm.lib import bell
+from crm.models import User
+from messaging.models import ChannelSettings, MessagingSettings, ProviderState
+from messaging.outbox import flow
+from tests.crm.views.conftest import SignIn
+from tests.factories.messaging import MessageFactory
+
+pytestmark = pytest.mark.django_db
+SECRET = "sk-do-not-show-me"
+
+
+def sms() -> ChannelSettings:
+    return ChannelSettings.objects.select_related("flow").get(channel="sms")
+
+
+@pytest.fixture
+def admin(sign_in: SignIn) -> Client:
+    return sign_in(User.Role.ADMIN)
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The bells that were rung."""
+    bells: list[str] = []
+    monkeypatch.setattr(bell, "ring", bells.append)
+    return bells
+
+
+def connect(client: Client, channel: str = "sms", **changes: Any) -> Any:
+    fields = {"provider": "sandbox", "sender": "BAANCHA", "max_per_second": "5", "config": "", **changes}
+    return client.post(f"/settings/channels/{channel}/", fields)
+
+
+# --- Kill switches --------------------------------------------------------------------------------
+
+
+def test_a_manager_stops_all_sending_and_goes_on(manager: Client, rung: list[str]) -> None:
+    MessageFactory.create_batch(2)
+    stopped = manager.post("/settings/channels/switch/", {"wish": "off"}, follow=True)
+    assert not MessagingSettings.current().sending_on
+    assert flow.open_channels() == []
+    assert "All sending is switched off" in stopped.content.decode()
+    assert stopped.context["waiting"] == 2
+    assert rung == []
+    manager.post("/settings/channels/switch/", {"wish": "on"})
+    assert MessagingSettings.current().sending_on
+    assert rung == ["send_due"]  # what waited goes out now, not with the next tick
+
+
+def test_a_manager_stops_one_channel(manager: Client) -> None:
+    manager.post("/settings/channels/sms/switch/", {"wish": "off"})
+    assert [row.channel for row in flow.open_channels()] == ["email"]
+    assert "SMS is switched off" in manager.get("/").content.decode()
+    manager.post("/settings/channels/sms/switch/", {"wish": "on"})
+    assert [row.channel for row in flow.open_channels()] == ["email", "sms"]
+    assert "SMS is switched off" not in manager.get("/").content.decode()
+
+
+def test_the_switches_ask_first(manager: Client) -> None:
+    assert manager.get("/settings/channels/").content.decode().count("data-confirm=") == 3
+
+
+@pytest.mark.parametrize("wish", ["", "maybe"])
+def test_a_switch_knows_two_positions(manager: Client, wish: str) -> None:
+    assert manager.post("/settings/channels/switch/", {"wish": wish}).status_code == 400
+    assert manager.post("/settings/channels/sms/switch/", {"wish": wish}).status_code == 400
+    assert MessagingSettings.current().sending_on
+
+
+@pytest.mark.parametrize("role", [User.Role.MARKETER, User.Role.SALES, User.Role.SUPPORT, User.Role.VIEWER])
+def test_only_leaders_reach_the_switches(sign_in: SignIn, role: str) -> None:
+    client = sign_in(role)
+    assert client.get("/settings/channels/").status_code == 403
+    assert client.post("/settings/channels/switch/", {"wish": "off"}).status_code == 403
+    assert client.post("/settings/channels/sms/switch/", {"wish": "off"}).status_code == 403
+    assert MessagingSettings.current().sending_on
+
+
+# --- Connecting -----------------------------------------------------------------------------------
+
+
+def test_only_administrators_connect_channels(manager: Client) -> None:
+    assert connect(manager).status_code == 403
+    assert 'href="/settings/channels/sms/"' not in manager.get("/settings/channels/").content.decode()
+
+
+def test_an_administrator_connects_a_channel(admin: Client) -> None:
+    assert connect(admin, config=f'{{"key": "{SECRET}"}}').status_code == 302
+    row = sms()
+    assert (row.provider, row.sender, row.max_per_second, row.config) == ("sandbox", "BAANCHA", 5, {"key": SECRET})
+
+
+def test_credentials_go_in_and_never_come_out(admin: Client) -> None:
+    connect(admin, config=f'{{"key": "{SECRET}"}}')
+    for url in ("/settings/channels/", "/settings/channels/sms/"):
+        assert SECRET not in admin.get(url).content.decode()
+    faulty = connect(admin, sender="Much too long for this", config=f'{{"key": "{SECRET}"}}')
+    assert faulty.status_code == 422
+    assert SECRET not in faulty.content.decode()
+    assert SECRET not in sms().sealed_config
+
+
+def test_an_empty_field_keeps_the_credentials_there_are(admin: Client) -> None:
+    connect(admin, config='{"key": "old"}')
+    connect(admin, sender="SHOP")
+    assert (sms().sender, sms().config) == ("SHOP", {"key": "old"})
+    connect(admin, forget="on")
+    assert sms().config == {}
+
+
+def test_another_provider_starts_without_the_credentials_of_the_last(admin: Client) -> None:
+    connect(admin, "email", sender="", config='{"key": "old"}')
+    connect(admin, "email", sender="", provider="smtp")
+    assert ChannelSettings.objects.get(channel="email").config == {}
+
+
+def test_a_channel_that_was_not_there_is_connected(admin: Client) -> None:
+    assert "not connected" in admin.get("/settings/channels/").content.decode()
+    connect(admin, "line", sender="")
+    assert ChannelSettings.objects.get(channel="line").provider == "sandbox"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "fault"),
+    [
+        ({"provider": "smtp"}, "provider", "Select a valid choice. smtp is not one of the available choices."),
+        ({"provider": "pigeon"}, "provider", "Select a valid choice. pigeon is not one of the available choices."),
+        ({"sender": "Baan Cha Tea House"}, "sender", "A phone number, or at most 11 letters and digits."),
+        ({"sender": "a\r\nBcc: b@c.d"}, "sender", "A phone number, or at most 11 letters and digits."),
+        ({"max_per_second": "-1"}, "max_per_second", "Ensure this value is greater than or equal to 0."),
+        ({"max_per_second": "fast"}, "max_per_second", "Enter a whole number."),
+        ({"config": "{"}, "config", "Enter a valid JSON."),
+        ({"config": "[1]"}, "config", 'A JSON object is needed, such as {"key": "value"}.'),
+    ],
+)
+def test_a_bad_value_is_named_and_nothing_is_saved(
+    admin: Client, changes: dict[str, str], field: str, fault: str
+) -> None:
+    answer = connect(admin, **changes)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {field: [fault]}
+    assert (sms().provider, sms().sender) == ("sandbox", "")
+
+
+def test_an_email_needs_an_address_to_come_from(admin: Client) -> None:
+    answer = connect(admin, "email", sender="My shop")
+    assert answer.context["form"].errors == {"sender": ["Enter a valid email address."]}
+    assert connect(admin, "email", sender="My shop <hello@shop.example>").status_code == 302
+
+
+@pytest.mark.parametrize("channel", ["pigeon", "SMS"])
+def test_there_are_only_the_channels_there_are(admin: Client, channel: str) -> None:
+    assert admin.get(f"/settings/channels/{channel}/").status_code == 404
+    assert admin.post(f"/settings/channels/{channel}/switch/", {"wish": "off"}).status_code == 404
+
+
+# --- The circuit ----------------------------------------------------------------------------------
+
+
+def test_an_open_circuit_is_shown_and_closed_by_hand(manager: Client, rung: list[str]) -> None:
+    ProviderState.objects.create(channel=sms(), breaker=ProviderState.Breaker.TRIPPED, last_error="401 bad key")
+    shown = manager.get("/settings/channels/").content.decode()
+    assert "waits for a person" in shown
+    assert "401 bad key" in shown
+    assert "the provider refuses our credentials" in manager.get("/").content.decode()
+    manager.post("/settings/channels/sms/circuit/")
+    assert sms().flow.breaker == ProviderState.Breaker.CLOSED
+    assert rung == ["send_due"]
+
+
+def test_new_credentials_close_the_circuit(admin: Client) -> None:
+    ProviderState.objects.create(channel=sms(), breaker=ProviderState.Breaker.TRIPPED)
+    connect(admin)
+    assert sms().flow.breaker == ProviderState.Breaker.TRIPPED  # only the sender changed
+    connect(admin, config='{"key": "new"}')
+    assert sms().flow.breaker == ProviderState.Breaker.CLOSED
+
+
+def test_the_page_costs_a_fixed_number_of_queries(manager: Client, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(12):
+        manager.get("/settings/channels/")
