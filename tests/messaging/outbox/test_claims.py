@@ -1,0 +1,130 @@
+from datetime import timedelta
+from threading import Event as Signal
+from threading import Thread
+
+import pytest
+from django.db import connection, connections, transaction
+
+from crm.models import Customer
+from messaging.models import Message
+from messaging.outbox import claims
+from messaging.outbox.claims import LEASE, Claim, claim, release
+from messaging.outbox.sender import send_due
+from tests.factories.crm import CustomerFactory
+from tests.factories.messaging import MessageFactory, opt_in, states, topic
+from tests.messaging.outbox.test_policy import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+def take(limit: int = 100, lane: int | None = 0) -> Claim:
+    return claim(channel="sms", lane=lane, provider="fake", now=NOON, limit=limit)
+
+
+@pytest.mark.django_db
+class TestClaiming:
+    def test_a_claimed_message_is_in_one_pair_of_hands_for_a_minute(self) -> None:
+        message = MessageFactory(queued_at=NOON)
+        taken = take()
+        assert taken.messages == [message]
+        (held,) = taken.messages
+        assert (held.state, held.lease_token, held.lease_until) == ("sending", taken.token, NOON + LEASE)
+        assert (held.attempts, held.provider) == (1, "fake")
+        assert take().messages == []
+
+    def test_only_the_head_of_each_line_is_taken(self) -> None:
+        customer = CustomerFactory()
+        first = MessageFactory(customer=customer, queued_at=NOON)
+        MessageFactory(customer=customer, queued_at=NOON)
+        on_another_channel = MessageFactory(customer=customer, channel="email", queued_at=NOON)
+        assert take().messages == [first]
+        assert claim(channel="email", lane=0, provider="x", now=NOON, limit=9).messages == [on_another_channel]
+
+    @pytest.mark.parametrize("state", ["sending", "unknown"])
+    def test_what_is_in_flight_or_unclear_keeps_its_place(self, state: str) -> None:
+        ahead = MessageFactory(state=state, queued_at=NOON)
+        MessageFactory(customer=ahead.customer, queued_at=NOON)
+        assert take().messages == []
+
+    @pytest.mark.parametrize("state", ["sent", "delivered", "failed", "withheld", "cancelled", "unknown_final", "dead"])
+    def test_what_has_ended_holds_nobody_up(self, state: str) -> None:
+        ahead = MessageFactory(state=state, queued_at=NOON)
+        behind = MessageFactory(customer=ahead.customer, queued_at=NOON)
+        assert take().messages == [behind]
+
+    def test_the_oldest_are_taken_first_and_no_more_than_the_limit(self) -> None:
+        rows = [MessageFactory(queued_at=NOON, due_at=NOON - number * SECOND) for number in range(5)]
+        assert take(limit=3).messages == [rows[4], rows[3], rows[2]]
+
+    def test_the_rows_come_with_all_that_is_needed(self, django_assert_num_queries: object) -> None:
+        MessageFactory.create_batch(3, queued_at=NOON)
+        taken = take()
+        with django_assert_num_queries(0):  # type: ignore[operator]
+            assert {(m.customer.name[:8], m.topic.slug, m.template) for m in taken.messages} == {
+                ("Customer", "order_updates", None)
+            }
+
+    def test_released_it_is_as_if_it_had_never_been_taken(self) -> None:
+        message = MessageFactory(queued_at=NOON)
+        taken = take()
+        release(taken.messages, taken.token, due_at=NOON + SECOND)
+        message.refresh_from_db()
+        assert (message.state, message.attempts, message.due_at, message.lease_until) == (
+            "queued",
+            0,
+            NOON + SECOND,
+            None,
+        )
+
+    def test_a_write_with_a_lost_token_changes_nothing(self) -> None:
+        taken = take_one()
+        Message.objects.update(lease_token="another worker's")
+        rows = [{"id": taken.messages[0].pk, "lease_token": taken.token, "state": "sent"}]
+        claims.write(rows, fields=("state",))
+        assert states() == ["sending"]
+
+
+def take_one() -> Claim:
+    MessageFactory(queued_at=NOON)
+    return take()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_two_workers_never_decide_on_one_customers_promotions_at_once() -> None:
+    """Else both would count the day's messages before the other's, and a cap of one would let two through."""
+    customer = CustomerFactory()
+    opt_in(customer, "promotions")
+    MessageFactory(customer=customer, topic=topic("promotions"), queued_at=NOON)
+    deciding, done = Signal(), Signal()
+
+    def another_worker() -> None:
+        with transaction.atomic():
+            Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+            deciding.set()
+            done.wait(10)
+        connections.close_all()
+
+    worker = Thread(target=another_worker)
+    worker.start()
+    assert deciding.wait(10)
+    assert send_due(now=NOON, limit=10) == {}
+    done.set()
+    worker.join()
+    assert states() == ["queued"]
+    assert send_due(now=NOON + SECOND, limit=10) == {"delivered": 1}
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+@pytest.mark.parametrize("which", [claims._LANE, claims._SUSPECTS])
+def test_claiming_reads_indexes_only(which: str) -> None:
+    sql = claims._CLAIM.format(which=which, lock="FOR UPDATE OF m SKIP LOCKED")
+    values = {"channel": "sms", "lane": 0, "provider": "x", "limit": 9, "token": "t", "now": NOON, "until": NOON}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {sql}", values)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Seq Scan" not in plan
+    assert "message_due" in plan or "message_suspect" in plan
+    assert "message_line" in plan
