@@ -130,9 +130,11 @@ def _read_order(report: Report, source: str, currency: str, known: Mapping[str, 
 
 def _store(orders: Sequence[PurchaseIn], now: datetime) -> list[Recorded | Result]:
     """All at once; when one of them cannot be, each for itself."""
+    if not orders:
+        return []
     try:
         with transaction.atomic():
-            return list(purchases.record_purchases(orders, now=now)) if orders else []
+            return list(purchases.record_purchases(orders, now=now))
     except (ReferenceTaken, InvalidPurchase):
         return [_attempt(partial(purchases.record_purchase, order, now=now)) for order in orders]
 
