@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ from crm.services.touchpoints import InvalidTouchpoint
 # What the records call differently from the API.
 FIELD_NAMES = {"time_zone": "timezone", "is_complaint": "complaint"}
 CURRENCY = r"^[A-Z]{3}$"
-_HERE = api_settings.NON_FIELD_ERRORS_KEY
+HERE = api_settings.NON_FIELD_ERRORS_KEY  # the framework's name for "this whole object"
 MONEY_SCHEMA = {
     "type": "object",
     "required": ["amount", "currency"],
@@ -168,7 +168,7 @@ class IdentitiesGiven(Given):
                 anonymous=given.get("anonymous", {}).items(),
             )
         except ids.InvalidIdentity as error:
-            path = [_HERE] if error.field == "identities" else error.field.split(".", 1)
+            path = [] if error.field == "identities" else error.field.split(".", 1)
             raise fault(path, error.message, f"invalid_{error.field.partition('.')[0]}") from error
 
 
@@ -222,7 +222,7 @@ def checked(given: serializers.BaseSerializer[Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def named_faults(*base: object) -> Iterator[None]:
+def named_faults(*base: str) -> Iterator[None]:
     """Turn what a service says of a field into the API's error at that field, below `base`."""
     try:
         yield
@@ -232,9 +232,17 @@ def named_faults(*base: object) -> Iterator[None]:
         raise fault([*base, *path], error.message, "invalid") from error
 
 
-def fault(path: Sequence[object], message: Any, code: str) -> ValidationError:
+def fault(path: Sequence[str], message: object, code: str) -> ValidationError:
     """One error at `path` of the body."""
-    detail: Any = [ErrorDetail(str(message), code)]
-    for key in reversed(path):
-        detail = {key: detail}
+    return faults([(path, message, code)])
+
+
+def faults(errors: Iterable[tuple[Sequence[str], object, str]]) -> ValidationError:
+    """Errors as (path, message, code), each at its place in the body; a place may be wrong in itself and further in."""
+    detail: dict[str, Any] = {}
+    for path, message, code in errors:
+        here = detail
+        for key in path:
+            here = here.setdefault(key, {})
+        here.setdefault(HERE, []).append(ErrorDetail(str(message), code))
     return ValidationError(detail)

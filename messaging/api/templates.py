@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import django_filters
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api.base import Noun
-from crm.api.fields import Given, Shape, checked
+from crm.api.fields import Given, Shape, checked, faults
 from crm.lib.paging import Sort
 from crm.models import Channel
 from messaging.models import Template, TemplateVersion
@@ -112,14 +109,7 @@ class TemplateView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
 
 def _named(error: InvalidTemplate) -> ValidationError:
     """Every fault at its place in the body: "variants.en.body" stands at /variants/en/body."""
-    detail: dict[str, Any] = {}
-    for fault in error.faults:
-        words = f"{fault.message} (line {fault.line})" if fault.line else fault.message
-        here: dict[str, Any] = detail
-        *path, last = fault.path.split(".", 2)
-        for key in path:
-            here = here.setdefault(key, {})
-        if isinstance(here.get(last), Mapping):
-            continue  # a fault further in says it already
-        here.setdefault(last, []).append(ErrorDetail(words, fault.code))
-    return ValidationError(detail)
+    return faults(
+        (fault.path.split(".", 2), f"{fault.message} (line {fault.line})" if fault.line else fault.message, fault.code)
+        for fault in error.faults
+    )

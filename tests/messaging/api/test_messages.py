@@ -203,6 +203,10 @@ def test_a_template_is_added_and_its_next_version_replaces_it(api: Program) -> N
         ({"variants": {"en": {"body": "{% include 'x' %}"}}}, [("/variants/en/body", "unknown_tag")]),
         ({"variants": {"en": {"body": "x", "css": "y"}}}, [("/variants/en/css", "unknown_field")]),
         (
+            {"channel": "email", "variants": {"": {"body": "x"}}},
+            [("/variants/", "invalid"), ("/variants//subject", "required")],
+        ),
+        (
             {"channel": "email", "variants": {"en": {"body": "x", "subject": "a\r\nBcc: x"}}},
             [("/variants/en/subject", "invalid_header")],
         ),
