@@ -63,7 +63,9 @@ def test_a_new_installation_is_told_to_write_its_schedules_and_start_a_worker():
         health.error("No worker has ever run here: nothing that is due gets done.", "Start one: manage.py worker")
     ]
     assert findings["schedules"] == [
-        health.error("The schedules differ from config/schedules.py: assess-health, prune.", "Run: manage.py sync_schedules")
+        health.error(
+            "The schedules differ from config/schedules.py: assess-health, prune.", "Run: manage.py sync_schedules"
+        )
     ]
 
 
