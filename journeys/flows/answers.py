@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from crm.lib.among import Among
 from crm.models import Customer, Event
 from crm.rules import matches, properties
 from journeys.facts import Fact
@@ -52,7 +53,7 @@ def _events(asked: Sequence[Asked], answers: Answers) -> None:
         return
     rows = (
         Event.objects.filter(
-            customer__in={row.customer_id for row, _, _ in wanted},
+            Among("customer", (row.customer_id for row, _, _ in wanted)),
             name__in={question.event for _, _, question in wanted},
             occurred_at__gte=min(question.since for _, _, question in wanted),
             occurred_at__lt=max(question.before for _, _, question in wanted),
@@ -89,7 +90,7 @@ def _dates(asked: Sequence[Asked], answers: Answers) -> None:
     customers = {row.customer_id for row, _ in wanted}
     records = {
         record["pk"]: record
-        for record in Customer.objects.filter(pk__in=customers).values("pk", "attributes", *_FIELDS)
+        for record in Customer.objects.filter(Among("pk", customers)).values("pk", "attributes", *_FIELDS)
     }
     for row, question in wanted:
         answers[row.pk][question] = _date(records.get(row.customer_id, {}), question.name)

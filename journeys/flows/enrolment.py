@@ -19,6 +19,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from crm.lib import bell, bulk, zones
+from crm.lib.among import Among
 from crm.lib.durations import parse_duration
 from crm.models import Customer, Event, Shop
 from crm.rules import matches
@@ -149,7 +150,7 @@ def _people(ids: Collection[int]) -> dict[int, _Person]:
     if not ids:
         return {}
     fallback = Shop.current().time_zone
-    found = Customer.objects.filter(pk__in=ids, merged_into=None, erased_at=None).values_list("pk", "time_zone")
+    found = Customer.objects.filter(Among("pk", ids), merged_into=None, erased_at=None).values_list("pk", "time_zone")
     return {pk: _Person(pk, zones.zone(name, fallback)) for pk, name in found}
 
 
@@ -171,7 +172,7 @@ def _past(entries: Sequence[Entry]) -> dict[Slot, _Past]:
     if not asking:
         return past
     known = Enrolment.objects.filter(
-        flow__in={entry.version.flow_id for entry in asking}, customer__in={entry.customer for entry in asking}
+        Among("customer", (entry.customer for entry in asking)), flow__in={entry.version.flow_id for entry in asking}
     ).values_list("flow", "customer", "key", "entered_at", "state")
     for flow, customer, key, entered_at, state in known:
         slot = (flow, customer, key)
@@ -191,7 +192,7 @@ def _happened_since(entries: Sequence[Entry]) -> dict[int, list[Fact]]:
         return found
     known = (
         Event.objects.filter(
-            customer__in={entry.customer for entry in entries},
+            Among("customer", (entry.customer for entry in entries)),
             name__in=names,
             occurred_at__gte=min(entry.at for entry in entries),
         )
@@ -224,11 +225,11 @@ def _may_enter(entry: Entry, plan: Plan, past: _Past | None, zone: ZoneInfo) -> 
 
 
 def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> Enrolment:
-    """The row of a new run: at its first rest where nothing needs to be known or done first."""
+    """The row of a new run."""
     policy, (*_, key) = plan.definition.reentry.policy, _slot(entry, plan)
     occasion = f"event:{entry.fact.id}" if entry.fact else f"hand:{entry.token}"
     goal = plan.definition.goal
-    enrolment = Enrolment(
+    return Enrolment(
         flow=entry.version.flow,
         version=entry.version,
         customer_id=entry.customer,
@@ -239,17 +240,22 @@ def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now
         context=dict(entry.context),
         entered_at=entry.at,
         goal_until=calendar.add(entry.at, parse_duration(goal.within), person.zone) if goal else None,
+        **_first_columns(entry, plan, person, since, now),
     )
+
+
+def _first_columns(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> rows.Row:
+    """Where a new run stands: held out, over already, or before its first step."""
     state = interpreter.start(plan, at=entry.at)
     if is_held_out(entry.version.flow.slug, entry.customer, plan.definition.holdout):
-        return _put(enrolment, rows.ended(enrolment, state, now=now, as_=Enrolment.State.HELD_OUT, reason="held out"))
+        return rows.ended(state, now=now, as_=Enrolment.State.HELD_OUT, reason="held out")
+    key = plan.key_of(entry.fact) if entry.fact else ""
     for fact in since:
         reason = why_it_ends(plan, fact, key=key, entered_at=entry.at)
         if reason and not (entry.fact and fact.id == entry.fact.id):
             goal_at = fact.at if reason == GOAL else None
-            end = rows.ended(enrolment, state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
-            return _put(enrolment, end)
-    return _put(enrolment, rows.under_way(enrolment, _first_rest(plan, state, person.zone, now)))
+            return rows.ended(state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
+    return rows.under_way(_first_rest(plan, state, person.zone, now))
 
 
 def _first_rest(plan: Plan, state: State, zone: ZoneInfo, now: datetime) -> State:
@@ -257,9 +263,3 @@ def _first_rest(plan: Plan, state: State, zone: ZoneInfo, now: datetime) -> Stat
     outcome = interpreter.walk(plan, state, now=now, zone=zone)
     quiet = outcome.status is Status.RESTING and not outcome.visits and not outcome.effects
     return outcome.state if quiet else state
-
-
-def _put(enrolment: Enrolment, row: rows.Row) -> Enrolment:
-    for name in rows.COLUMNS:
-        setattr(enrolment, name, row[name])
-    return enrolment

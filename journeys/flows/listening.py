@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from crm.lib import zones
+from crm.lib.among import Among
 from crm.models import Consent, Event, Shop
 from crm.rules import matches
 from journeys.facts import Fact
@@ -66,13 +67,13 @@ def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
     if not runs:
         return Counter()
     known = Known(ruled_out([(run.plan, run.row.customer_id) for run in runs], now), _withdrawn(runs))
-    changed: list[rows.Row] = []
+    changed: dict[int, rows.Row] = {}
     visits: list[StepVisit] = []
     counts: Counter[str] = Counter()
     for run in runs:
         row, visit, what = _tell(run, known, now)
         if row:
-            changed.append(row)
+            changed[run.row.pk] = row
             visits += visit
             counts[what] += 1
     rows.write(changed, visits)
@@ -99,7 +100,9 @@ def _concerned(events: Sequence[Event]) -> list[Run]:
         by_customer[event.customer_id].append(Fact.of(event))
     first = min(event.occurred_at for event in events)
     open_ = Q(state=Enrolment.State.ACTIVE) | Q(goal_at=None, goal_until__gte=first)
-    candidates = Enrolment.objects.filter(open_, customer__in=by_customer).values_list("pk", "customer", "version")
+    candidates = Enrolment.objects.filter(open_, Among("customer", by_customer)).values_list(
+        "pk", "customer", "version"
+    )
     versions = plans.versions({version for _, _, version in candidates}) if candidates else {}
     heard: dict[int, list[Fact]] = {}
     for pk, customer, version in candidates:
@@ -110,9 +113,9 @@ def _concerned(events: Sequence[Event]) -> list[Run]:
     if not heard:
         return []
     fallback = Shop.current().time_zone
-    locked = Enrolment.objects.filter(open_, pk__in=heard).select_related("customer").order_by("pk").locked()
+    locked = Enrolment.objects.filter(open_, Among("pk", heard)).with_customer().order_by("pk").locked()
     return [
-        Run(row, plans.plan_of(versions[row.version_id]), heard[row.pk], zones.zone(row.customer.time_zone, fallback))
+        Run(row, plans.plan_of(versions[row.version_id]), heard[row.pk], zones.zone(row.time_zone, fallback))
         for row in locked
     ]
 
@@ -131,13 +134,13 @@ def _tell(run: Run, known: Known, now: datetime) -> tuple[rows.Row | None, list[
         if reason == GOAL:
             goal_at = goal_at or fact.at
         if reason and not (outcome and reason == GOAL):
-            end = rows.ended(row, state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
+            end = rows.ended(state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
             return end, [*visits, rows.interrupted(row, state, now=now, reason=reason)], reason
         if outcome:
             # The goal itself may be what the run waits for: then it is counted, and the step's own path is taken.
             state, what = outcome.state, "woken"
             visits += [rows.visit_row(row, visit) for visit in outcome.visits]
-    return ({**rows.under_way(row, state), "goal_at": goal_at} if what else None), visits, what
+    return (rows.under_way(state, goal_at=goal_at) if what else None), visits, what
 
 
 def _late_goal(run: Run) -> tuple[rows.Row | None, list[StepVisit], str]:
@@ -145,7 +148,7 @@ def _late_goal(run: Run) -> tuple[rows.Row | None, list[StepVisit], str]:
     for fact in run.facts:
         ends = why_it_ends(run.plan, fact, key=run.row.key, entered_at=run.row.entered_at)
         if ends == GOAL and run.row.goal_until and fact.at <= run.row.goal_until:
-            return {name: getattr(run.row, name) for name in ("id", *rows.COLUMNS)} | {"goal_at": fact.at}, [], GOAL
+            return {name: getattr(run.row, name) for name in rows.COLUMNS} | {"goal_at": fact.at}, [], GOAL
     return None, [], ""
 
 
@@ -192,7 +195,7 @@ def _withdrawn(runs: Sequence[Run]) -> dict[int, set[tuple[str, str]]]:
     customers = {run.row.customer_id for run in runs if any(fact.name == CONSENT_CHANGED for fact in run.facts)}
     found: dict[int, set[tuple[str, str]]] = defaultdict(set)
     if customers:
-        rows_ = Consent.objects.filter(customer__in=customers, state="out")
+        rows_ = Consent.objects.filter(Among("customer", customers), state="out")
         for customer, channel, topic in rows_.values_list("customer", "channel", "topic__slug"):
             found[customer].add((channel, topic))
     return found

@@ -37,14 +37,15 @@ def merge_runs(*, survivor: Customer, loser: Customer, now: datetime) -> None:
 
 def _end_doubles(runs: Iterable[Enrolment], now: datetime) -> None:
     seen: set[tuple[int, str]] = set()
-    ended: list[rows.Row] = []
+    ended: dict[int, rows.Row] = {}
     visits: list[StepVisit] = []
     for row in runs:
         if row.state != Enrolment.State.ACTIVE or not row.slot:
             continue
         if (row.flow_id, row.key) in seen:
             state = rows.state_of(row)
-            ended.append(rows.ended(row, state, now=now, as_=Enrolment.State.EXITED, reason=DOUBLE))
+            as_ = Enrolment.State.EXITED
+            ended[row.pk] = rows.ended(state, now=now, as_=as_, reason=DOUBLE, goal_at=row.goal_at)
             visits.append(rows.interrupted(row, state, now=now, reason=DOUBLE))
         seen.add((row.flow_id, row.key))
     rows.write(ended, visits)

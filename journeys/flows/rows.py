@@ -43,10 +43,9 @@ def state_of(enrolment: Enrolment) -> State:
     )
 
 
-def under_way(enrolment: Enrolment, state: State) -> Row:
+def under_way(state: State, *, goal_at: datetime | None = None) -> Row:
     """The columns of a run that rests at `state`."""
     return {
-        "id": enrolment.pk,
         "state": Enrolment.State.ACTIVE.value,
         "stand": state.stand.value,
         "step": state.step,
@@ -58,32 +57,34 @@ def under_way(enrolment: Enrolment, state: State) -> Row:
         "ended_at": None,
         "reason": "",
         "error": "",
-        "goal_at": enrolment.goal_at,
+        "goal_at": goal_at,
     }
 
 
 def ended(
-    enrolment: Enrolment, state: State, *, now: datetime, as_: Enrolment.State, reason: str = "",
-    goal_at: datetime | None = None,
-) -> Row:  # fmt: skip
+    state: State, *, now: datetime, as_: Enrolment.State, reason: str = "", goal_at: datetime | None = None
+) -> Row:
     """The columns of a run that is over; `step` stays where it stood last."""
     return {
-        **under_way(enrolment, state),
         "state": as_.value,
         "stand": "",
+        "step": state.step,
+        "visit": state.visit,
+        "arrived_at": state.arrived_at,
         "due_at": None,
         "awaits": "",
         "memory": {},
         "ended_at": now,
         "reason": reason[:100],
-        "goal_at": goal_at or enrolment.goal_at,
+        "error": "",
+        "goal_at": goal_at,
     }
 
 
-def failed(enrolment: Enrolment, state: State, *, now: datetime, error: str) -> Row:
+def failed(state: State, *, now: datetime, error: str, goal_at: datetime | None) -> Row:
     """The columns of a run set aside; what it needs to be taken up again is kept in `memory`."""
     resume = {"stand": state.stand.value, "due_at": state.due_at.isoformat(), "awaits": state.awaits}
-    row = ended(enrolment, state, now=now, as_=Enrolment.State.FAILED)
+    row = ended(state, now=now, as_=Enrolment.State.FAILED, goal_at=goal_at)
     return {**row, "error": error[-MAX_ERROR:], "memory": {**memory_of(state), "resume": resume}}
 
 
@@ -101,9 +102,9 @@ def memory_of(state: State) -> dict[str, Any]:
     return memory
 
 
-def write(rows: Iterable[Row], visits: Iterable[StepVisit]) -> None:
+def write(rows: Mapping[int, Row], visits: Iterable[StepVisit]) -> None:
     """
-    Store where runs stand now and the steps behind them, in two statements.
+    Store where runs stand now, by their numbers, and the steps behind them, in two statements.
 
     Raises:
         DuplicateVisit: one of the visits exists; nothing may then be done for this batch.
@@ -111,7 +112,7 @@ def write(rows: Iterable[Row], visits: Iterable[StepVisit]) -> None:
     visits = list(visits)
     if len(bulk.insert_new(StepVisit, visits, unique=("enrolment_id", "step", "visit"))) < len(visits):
         raise DuplicateVisit("a step of this batch was visited before")
-    bulk.update_rows(Enrolment, rows, fields=COLUMNS)
+    bulk.update_rows(Enrolment, ({"id": pk, **row} for pk, row in rows.items()), fields=COLUMNS)
 
 
 def visit_row(enrolment: Enrolment, visit: Visit) -> StepVisit:

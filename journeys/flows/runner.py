@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -71,20 +71,8 @@ def run_due(*, now: datetime, limit: int) -> Counter[str]:
 
 @transaction.atomic
 def _run_batch(now: datetime, limit: int) -> Counter[str]:
-    claimed = list(_claim(now, limit))
+    claimed = list(Enrolment.objects.due(now).with_customer().locked(skip=True)[:limit])
     return _attempt(claimed, now) if claimed else Counter()
-
-
-def _claim(now: datetime, limit: int) -> Iterable[Enrolment]:
-    return (
-        Enrolment.objects.due(now)
-        .locked(skip=True)
-        .select_related("customer")
-        .only(
-            *(field.name for field in Enrolment._meta.concrete_fields),
-            "customer__time_zone", "customer__merged_into", "customer__erased_at",
-        )[:limit]
-    )  # fmt: skip
 
 
 def _attempt(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
@@ -102,7 +90,7 @@ def _attempt(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
 
 def _set_aside(row: Enrolment, error: Exception, now: datetime) -> Counter[str]:
     trace = "".join(traceback.format_exception(error))
-    rows.write([rows.failed(row, rows.state_of(row), now=now, error=trace)], [])
+    rows.write({row.pk: rows.failed(rows.state_of(row), now=now, error=trace, goal_at=row.goal_at)}, [])
     return Counter({Enrolment.State.FAILED.value: 1})
 
 
@@ -130,7 +118,7 @@ def _work(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
             run.facts = answered[run.row.pk]
         walking = asking
     done = [*ended, *((run, _columns(run, now)) for run in going)]
-    rows.write([row for _, row in done], [visit for run, _ in done for visit in run.visits])
+    rows.write({run.row.pk: row for run, row in done}, [visit for run, _ in done for visit in run.visits])
     _perform(messages, now)
     return Counter("resting" if row["state"] == "active" else row["state"] for _, row in done)
 
@@ -143,7 +131,7 @@ def _loaded(claimed: Sequence[Enrolment]) -> list[_Run]:
             row=row,
             flow=versions[row.version_id].flow,
             plan=plans.plan_of(versions[row.version_id]),
-            zone=zones.zone(row.customer.time_zone, fallback),
+            zone=zones.zone(row.time_zone, fallback),
             state=rows.state_of(row),
         )
         for row in claimed
@@ -160,26 +148,26 @@ def _stopped(runs: Sequence[_Run], now: datetime) -> tuple[list[tuple[_Run, rows
         if reason:
             run.visits.append(rows.interrupted(run.row, run.state, now=now, reason=reason))
             as_ = Enrolment.State.EXITED
-            ended.append((run, rows.ended(run.row, run.state, now=now, as_=as_, reason=reason)))
+            ended.append((run, rows.ended(run.state, now=now, as_=as_, reason=reason, goal_at=run.row.goal_at)))
         else:
             going.append(run)
     return ended, going
 
 
 def _stop(run: _Run, out: Mapping[KeyedRule, Collection[int]]) -> str:
-    customer = run.row.customer
-    if customer.merged_into_id is not None:
+    if run.row.merged_into is not None:
         return MERGED
-    if customer.erased_at is not None:
+    if run.row.erased_at is not None:
         return ERASED
-    return RULE if any(customer.pk in out[keyed] for keyed in run.plan.exit_rules) else ""
+    return RULE if any(run.row.customer_id in out[keyed] for keyed in run.plan.exit_rules) else ""
 
 
 def _columns(run: _Run, now: datetime) -> rows.Row:
     outcome = run.outcome
     if outcome is None or outcome.status is Status.RESTING:
-        return rows.under_way(run.row, run.state)
-    return rows.ended(run.row, run.state, now=now, as_=_ENDS[outcome.status], reason=outcome.reason)
+        return rows.under_way(run.state, goal_at=run.row.goal_at)
+    as_ = _ENDS[outcome.status]
+    return rows.ended(run.state, now=now, as_=as_, reason=outcome.reason, goal_at=run.row.goal_at)
 
 
 def _questions(run: _Run) -> Sequence[Question]:

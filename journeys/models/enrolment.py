@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer, Event
@@ -19,6 +19,10 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
     def due(self, now: datetime) -> EnrolmentQuerySet:
         """Runs with a step to take by `now`, longest overdue first."""
         return self.active().filter(is_paused=False, due_at__lte=now).order_by("due_at", "pk")
+
+    def with_customer(self) -> EnrolmentQuerySet:
+        """What the runner must know of the customer, without building their whole record."""
+        return self.annotate(**{name: F(f"customer__{name}") for name in ("time_zone", "merged_into", "erased_at")})
 
     def locked(self, *, skip: bool = False) -> EnrolmentQuerySet:
         """
@@ -80,6 +84,11 @@ class Enrolment(models.Model):
     error = models.TextField(_("error"), blank=True)
     goal_until = models.DateTimeField(_("goal counts until"), null=True, blank=True)
     goal_at = models.DateTimeField(_("goal reached"), null=True, blank=True)
+
+    # Set by `with_customer`.
+    time_zone: str
+    merged_into: int | None
+    erased_at: datetime | None
 
     objects = EnrolmentQuerySet.as_manager()
 

@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from crm.events import log, types
 from crm.events.types import EventDraft
 from crm.lib import bulk
+from crm.lib.among import Among
 from crm.models import Event
 from journeys.events import HEALTH_CHANGED
 from journeys.models import Health, Journey, Position
@@ -37,7 +38,7 @@ def assess_all(*, now: datetime) -> int:
 def revive(events: Sequence[Event], *, now: datetime) -> int:
     """Customers who have just shown a sign of life are active again; return how many positions changed."""
     customers = {event.customer_id for event in events if types.get(event.name).sign_of_life}
-    ill = _standing().filter(customer__in=customers).exclude(health=Health.ACTIVE) if customers else []
+    ill = _standing().filter(Among("customer", customers)).exclude(health=Health.ACTIVE) if customers else []
     return _change(
         [position for position in ill if _seen(position) > _edges(position.journey, now)[0]], Health.ACTIVE, now
     )

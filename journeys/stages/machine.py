@@ -1,14 +1,14 @@
 """
 Move customers between stages in answer to events: a whole batch with a fixed number of queries.
 
-The pure part, journeys.stages.rules, decides; here positions are locked, the facts it needs are read, and the result
-is written. Every move is itself a fact, "Stage Changed", which flows can start on; it is evidence for nothing.
+The pure part, journeys.stages.rules, decides; here the facts it needs are read, and the result is written. Moves
+themselves are facts ("Stage Changed"), but evidence for nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,18 +16,15 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from crm.events import log
-from crm.events.types import EventDraft
-from crm.lib import bulk
+from crm.lib.among import Among
 from crm.models import Event
 from journeys.events import HEALTH_CHANGED, STAGE_CHANGED
 from journeys.facts import Fact
-from journeys.models import Position, StageMove
-from journeys.stages import rulebook, rules
+from journeys.models import StageMove
+from journeys.stages import positions, rulebook, rules
+from journeys.stages.positions import Standing
 from journeys.stages.rulebook import Ruleset
-from journeys.stages.rules import Place
-
-_UPDATED = ("stage_id", "since", "event_id", "rule_id", "settled_at")
+from journeys.stages.rules import Place, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,16 @@ class _Case:
         return self.customer, self.ruleset.journey.pk
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A case that may lead to a move: where the customer stands, and the rules to ask."""
+
+    case: _Case
+    standing: Standing
+    place: Place
+    rules: Sequence[Rule]
+
+
 @transaction.atomic(savepoint=False)
 def advance(events: Sequence[Event], *, now: datetime) -> list[StageMove]:
     """
@@ -53,46 +60,17 @@ def advance(events: Sequence[Event], *, now: datetime) -> list[StageMove]:
     cases = _cases(events)
     if not cases:
         return []
-    positions = lock({case.key for case in cases})
-    known = _known([(case, _before(case, positions[case.key], now)) for case in cases])
+    standings = positions.lock({case.key for case in cases})
+    questions = list(_questions(cases, standings, now))
+    known = _known(questions)
     moves: list[StageMove] = []
-    changed: list[Position] = []
-    for case in cases:
-        position = positions[case.key]
-        made, moved = _advance(case, position, known.get(case.customer, ()), now)
+    changed: list[Standing] = []
+    for question in questions:
+        made, moved = _answer(question, known.get(question.case.customer, ()), now)
         moves += made
         if moved:
-            changed.append(position)
-    return write(moves, changed, now=now)
-
-
-def lock(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Position]:
-    """
-    The positions of (customer, journey) pairs, made where missing and locked until the transaction ends.
-
-    Locked in one order everywhere, so that two batches wait for one another instead of deadlocking; whoever comes
-    second reads the log only after the first has committed, so that neither misses the other's facts.
-    """
-    found = _locked(pairs)
-    missing = sorted(pairs - found.keys())
-    if missing:
-        stubs = [Position(customer_id=customer, journey_id=journey) for customer, journey in missing]
-        bulk.insert_new(Position, stubs, unique=("customer_id", "journey_id"))
-        found |= _locked(missing)
-    return found
-
-
-def write(moves: Sequence[StageMove], changed: Sequence[Position], *, now: datetime) -> list[StageMove]:
-    """Store moves and positions, and record each move that was made as a fact."""
-    new = bulk.insert_new(StageMove, moves, unique=("journey_id", "customer_id", "event_id", "to_stage_id"))
-    bulk.update_rows(
-        Position,
-        [{"id": position.pk, **{name: getattr(position, name) for name in _UPDATED}} for position in changed],
-        fields=_UPDATED,
-    )
-    made = [move for move in new if not move.would_have]
-    log.record_many([_fact(move) for move in made], now=now)
-    return made
+            changed.append(question.standing)
+    return positions.write(moves, changed, now=now)
 
 
 def _cases(events: Sequence[Event]) -> list[_Case]:
@@ -113,30 +91,23 @@ def _cases(events: Sequence[Event]) -> list[_Case]:
     return cases
 
 
-def _locked(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Position]:
-    rows = (
-        Position.objects.filter(
-            customer__in={customer for customer, _ in pairs}, journey__in={journey for _, journey in pairs}
-        )
-        .order_by("pk")
-        .select_for_update()
-    )
-    return {(row.customer_id, row.journey_id): row for row in rows}
+def _questions(
+    cases: Sequence[_Case], standings: Mapping[tuple[int, int], Standing], now: datetime
+) -> Iterator[_Question]:
+    for case in cases:
+        standing = standings[case.key]
+        place = case.ruleset.place(standing)
+        if standing.is_held(now):
+            # As if there were no hold, to see where the rules would move them.
+            place = replace(place, settled_at=standing.settled_at)
+        asked = rules.worth_asking(place, case.facts, case.ruleset.rules)
+        if asked:
+            yield _Question(case, standing, place, asked)
 
 
-def _before(case: _Case, position: Position, now: datetime) -> Place:
-    """Where the customer stands; under a hold, as if there were none, to see where the rules would move them."""
-    place = case.ruleset.place(position)
-    return replace(place, settled_at=position.settled_at) if _is_held(position, now) else place
-
-
-def _is_held(position: Position, now: datetime) -> bool:
-    return position.held_until is not None and now < position.held_until
-
-
-def _known(cases: Sequence[tuple[_Case, Place]]) -> dict[int, list[Fact]]:
+def _known(questions: Sequence[_Question]) -> dict[int, list[Fact]]:
     """The facts on the log that the rules must know besides the new ones, by customer; one query at most."""
-    wanted = [(case.customer, rules.needed(place, case.facts, case.ruleset.rules)) for case, place in cases]
+    wanted = [(it.case.customer, rules.needed(it.place, it.case.facts, it.rules)) for it in questions]
     customers = {customer for customer, needs in wanted if needs}
     since_of: dict[datetime | None, list[str]] = defaultdict(list)
     for name, since in rules.merge_needs(needs for _, needs in wanted).items():
@@ -154,17 +125,17 @@ def _known(cases: Sequence[tuple[_Case, Place]]) -> dict[int, list[Fact]]:
 def _events(
     customers: Collection[int], names: Collection[str], since: datetime | None
 ) -> QuerySet[Event, tuple[int, int, str, datetime, Any]]:
-    rows = Event.objects.filter(customer__in=customers, name__in=names)
+    rows = Event.objects.filter(Among("customer", customers), name__in=names)
     if since is not None:
         rows = rows.filter(occurred_at__gte=since)
     return rows.values_list("customer_id", "pk", "name", "occurred_at", "properties")
 
 
-def _advance(case: _Case, position: Position, known: Sequence[Fact], now: datetime) -> tuple[list[StageMove], bool]:
-    """The moves of one case, and whether `position` was changed (in memory)."""
-    ruleset = case.ruleset
-    before, held = _before(case, position, now), _is_held(position, now)
-    after, steps = rules.advance(before, case.facts, ruleset.rules, known=known)
+def _answer(question: _Question, known: Sequence[Fact], now: datetime) -> tuple[list[StageMove], bool]:
+    """The moves of one case, and whether its position was changed (in memory)."""
+    case, standing, ruleset = question.case, question.standing, question.case.ruleset
+    held = standing.is_held(now)
+    after, steps = rules.advance(question.place, case.facts, question.rules, known=known)
     moves = [
         StageMove(
             customer_id=case.customer,
@@ -180,26 +151,7 @@ def _advance(case: _Case, position: Position, known: Sequence[Fact], now: dateti
         )
         for step in steps
     ]
-    if held or after == before:
+    if held or after == question.place:
         return moves, False
-    position.stage_id, position.since = after.stage, after.since
-    position.event_id, position.rule_id, position.settled_at = after.event, after.rule, after.settled_at
+    standing.stand_at(after)
     return moves, True
-
-
-def _fact(move: StageMove) -> EventDraft:
-    return EventDraft(
-        name=STAGE_CHANGED,
-        customer_id=move.customer_id,
-        occurred_at=move.effective_at,
-        dedupe_key=f"stage-move:{move.pk}",
-        properties={
-            "journey": move.journey.slug,
-            "from": move.from_stage.slug if move.from_stage else None,
-            "to": move.to_stage.slug,
-            "cause": move.cause,
-            "rule": move.rule.name if move.rule else "",
-        },
-        object_type="stage_move",
-        object_id=move.pk,
-    )

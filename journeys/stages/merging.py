@@ -10,7 +10,8 @@ from django.db import transaction
 from crm.models import Customer, Event
 from journeys.facts import Fact
 from journeys.models import Position, StageMove
-from journeys.stages import machine, rulebook, rules
+from journeys.stages import positions, rulebook, rules
+from journeys.stages.positions import Standing
 from journeys.stages.rulebook import Ruleset
 from journeys.stages.rules import Place
 
@@ -23,42 +24,35 @@ def merge_positions(*, survivor: Customer, loser: Customer, now: datetime) -> li
     A hold or a decision by staff on either record stands; of two the later does.
     """
     StageMove.objects.filter(customer=loser).update(customer=survivor)
-    lost = {position.journey_id: position for position in Position.objects.filter(customer=loser)}
-    if not lost:
+    journeys = set(Position.objects.filter(customer=loser).values_list("journey", flat=True))
+    if not journeys:
         return []
-    kept = machine.lock({(survivor.pk, journey) for journey in lost})
+    standings = positions.lock({(customer.pk, journey) for customer in (survivor, loser) for journey in journeys})
     moves: list[StageMove] = []
-    changed: list[Position] = []
+    changed: list[Standing] = []
     for ruleset in rulebook.current():
-        position = kept.get((survivor.pk, ruleset.journey.pk))
-        if position is not None:
-            moves += _join(position, lost[ruleset.journey.pk], ruleset, survivor, now)
-            changed.append(position)
+        if ruleset.journey.pk in journeys:
+            kept, lost = (standings[customer.pk, ruleset.journey.pk] for customer in (survivor, loser))
+            moves += _join(kept, lost, ruleset, now)
+            changed.append(kept)
     Position.objects.filter(customer=loser).delete()
-    return machine.write(moves, changed, now=now)
+    return positions.write(moves, changed, now=now)
 
 
-def _join(position: Position, other: Position, ruleset: Ruleset, survivor: Customer, now: datetime) -> list[StageMove]:
-    """Change `position` (in memory) to where both together stand; the move, if it is one."""
-    hold = max((it.held_until for it in (position, other) if it.held_until), default=None)
-    if hold != position.held_until:
-        Position.objects.filter(pk=position.pk).update(held_until=hold)
-    place = _furthest(ruleset.place(position), ruleset.place(other))
-    facts = [
-        Fact.of(event)
-        for event in Event.objects.filter(customer=survivor, name__in=ruleset.listens).order_by("occurred_at", "pk")
-    ]
-    place, _steps = rules.advance(place, facts, ruleset.rules)
-    before = position.stage
-    position.stage_id, position.since = place.stage, place.since
-    position.event_id, position.rule_id, position.settled_at = place.event, place.rule, place.settled_at
-    if place.stage is None or (before is not None and before.pk == place.stage):
+def _join(kept: Standing, lost: Standing, ruleset: Ruleset, now: datetime) -> list[StageMove]:
+    """Change `kept` (in memory) to where both together stand; the move, if it is one."""
+    facts = [Fact.of(event) for event in Event.objects.filter(customer=kept.customer_id, name__in=ruleset.listens)]
+    place, _steps = rules.advance(_furthest(ruleset.place(kept), ruleset.place(lost)), facts, ruleset.rules)
+    before = kept.stage_id
+    kept.stand_at(place)
+    kept.held_until = max((it.held_until for it in (kept, lost) if it.held_until), default=None)
+    if place.stage is None or place.stage == before:
         return []
     return [
         StageMove(
-            customer=survivor,
+            customer_id=kept.customer_id,
             journey=ruleset.journey,
-            from_stage=before,
+            from_stage=ruleset.stages[before] if before else None,
             to_stage=ruleset.stages[place.stage],
             cause=StageMove.Cause.MERGE,
             event_id=place.event,

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _t
 
 from crm.models import Customer, User
-from journeys.models import Position, Stage, StageMove
-from journeys.stages import machine
+from journeys.models import Stage, StageMove
+from journeys.stages import positions
+from journeys.stages.rules import Place
 
 
 class InvalidMove(ValueError):
@@ -43,39 +44,38 @@ def move_customers(
             the future) or `customers` (merged away or erased).
     """
     _check(customers, stage, note, hold_until, now)
-    positions = machine.lock({(customer.pk, stage.journey_id) for customer in customers})
-    moves = [
-        StageMove(
-            customer_id=customer,
-            journey=stage.journey,
-            from_stage=position.stage,
-            to_stage=stage,
-            cause=StageMove.Cause.STAFF,
-            actor=actor,
-            note=note.strip(),
-            effective_at=now,
-            recorded_at=now,
+    standings = positions.lock({(customer.pk, stage.journey_id) for customer in customers})
+    stages = stage.journey.stages.in_bulk()
+    moves: list[StageMove] = []
+    for (customer, _journey), standing in sorted(standings.items()):
+        standing.held_until = hold_until
+        if standing.stage_id == stage.pk:
+            continue
+        moves.append(
+            StageMove(
+                customer_id=customer,
+                journey=stage.journey,
+                from_stage=stages[standing.stage_id] if standing.stage_id else None,
+                to_stage=stage,
+                cause=StageMove.Cause.STAFF,
+                actor=actor,
+                note=note.strip(),
+                effective_at=now,
+                recorded_at=now,
+            )
         )
-        for (customer, _journey), position in sorted(positions.items())
-        if position.stage_id != stage.pk
-    ]
-    moved = {move.customer_id for move in moves}
-    changed = [position for position in positions.values() if position.customer_id in moved]
-    for position in changed:
-        position.stage, position.since, position.settled_at = stage, now, now
-        position.event_id = position.rule_id = None
-    Position.objects.filter(pk__in=[position.pk for position in positions.values()]).update(held_until=hold_until)
-    return machine.write(moves, changed, now=now)
+        standing.stand_at(Place(stage=stage.pk, since=now, settled_at=now))
+    return positions.write(moves, list(standings.values()), now=now)
 
 
 def _check(
     customers: Collection[Customer], stage: Stage, note: str, hold_until: datetime | None, now: datetime
 ) -> None:
     if not stage.journey.is_active:
-        raise InvalidMove("stage", _("This journey is switched off."))
+        raise InvalidMove("stage", _t("This journey is switched off."))
     if len(note.strip()) > 500:
-        raise InvalidMove("note", _("The note is longer than 500 characters."))
+        raise InvalidMove("note", _t("The note is longer than 500 characters."))
     if hold_until is not None and hold_until <= now:
-        raise InvalidMove("hold_until", _("A hold ends in the future."))
+        raise InvalidMove("hold_until", _t("A hold ends in the future."))
     if any(customer.merged_into_id or customer.erased_at for customer in customers):
-        raise InvalidMove("customers", _("Somebody among them was merged into another record or erased."))
+        raise InvalidMove("customers", _t("Somebody among them was merged into another record or erased."))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from crm.rules import InvalidRule
-from journeys.models import Journey, Position, Stage, StageRule
+from journeys.models import Journey, Stage, StageRule
+from journeys.stages.positions import Standing
 from journeys.stages.rules import Place, Rule, read_rule
 
 logger = logging.getLogger("waymark.journeys")
@@ -38,15 +39,15 @@ class Ruleset:
         """Every event name that some rule asks about."""
         return frozenset(name for rule in self.rules for name in rule.events | rule.context)
 
-    def place(self, position: Position) -> Place:
+    def place(self, standing: Standing) -> Place:
         """The position as the rules see it; after a hold, what happened during it says nothing."""
-        settled = [at for at in (position.settled_at, position.held_until) if at]
+        settled = [at for at in (standing.settled_at, standing.held_until) if at]
         return Place(
-            stage=position.stage_id,
-            rank=self.ranks.get(position.stage_id, -1) if position.stage_id else -1,
-            since=position.since,
-            event=position.event_id,
-            rule=position.rule_id,
+            stage=standing.stage_id,
+            rank=self.ranks[standing.stage_id] if standing.stage_id else -1,
+            since=standing.since,
+            event=standing.event_id,
+            rule=standing.rule_id,
             settled_at=max(settled, default=None),
         )
 

@@ -232,11 +232,12 @@ def _in_order(mark: _Mark) -> tuple[datetime, int, int, int, int]:
 
 
 def _marks(place: Place, timeline: _Timeline, rules: Sequence[Rule]) -> Iterator[_Mark]:
-    for rule in rules:
-        for name in rule.events:
-            for fact in timeline.called(name):
-                if _could_matter(place, rule, fact.at) and _holds(rule, fact, timeline):
-                    yield _Mark(rule, fact)
+    for name, facts in timeline.by_name.items():
+        for rule in rules:
+            if name in rule.events:
+                for fact in facts:
+                    if _could_matter(place, rule, fact.at) and _holds(rule, fact, timeline):
+                        yield _Mark(rule, fact)
 
 
 def _could_matter(place: Place, rule: Rule, at: datetime) -> bool:
@@ -253,20 +254,20 @@ class _Timeline:
     """A customer's facts by name, each list in the order they occurred."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        self._facts: dict[str, list[Fact]] = {}
+        self.by_name: dict[str, list[Fact]] = {}
         for fact in sorted(facts, key=lambda fact: (fact.at, fact.id)):
-            self._facts.setdefault(fact.name, []).append(fact)
-        self._times = {name: [fact.at for fact in of_name] for name, of_name in self._facts.items()}
-
-    def called(self, name: str) -> Sequence[Fact]:
-        return self._facts.get(name, ())
+            self.by_name.setdefault(fact.name, []).append(fact)
+        self._times: dict[str, list[datetime]] = {}
 
     def between(self, name: str, first: datetime | None, last: datetime, *, strictly: bool) -> Iterator[Fact]:
         """Facts of `name` from `first` to `last`, both included unless `strictly` before `last`."""
-        times = self._times.get(name, [])
+        facts = self.by_name.get(name, [])
+        if name not in self._times:
+            self._times[name] = [fact.at for fact in facts]
+        times = self._times[name]
         start = bisect_left(times, first) if first else 0
         end = bisect_left(times, last) if strictly else bisect_right(times, last)
-        yield from self._facts.get(name, [])[start:end]
+        yield from facts[start:end]
 
 
 def _holds(rule: Rule, fact: Fact, timeline: _Timeline) -> bool:
@@ -301,6 +302,15 @@ def _enough(condition: Condition, fact: Fact, timeline: _Timeline) -> bool:
 # --- which known facts are needed beside the new ones -----------------------------------------
 
 Needs = dict[str, datetime | None]  # event name → from when on; None: all of them
+
+
+def worth_asking(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Sequence[Rule]:
+    """The rules of a journey by which new `facts` could still change `place`; mostly few, often none."""
+    touched = [rule for rule in rules if any(fact.name in rule.events or fact.name in rule.context for fact in facts)]
+    if any(rule.may_move_back for rule in touched):
+        return rules
+    first = min(fact.at for fact in facts)
+    return [rule for rule in touched if _leads_on(place, rule, first)]
 
 
 def needed(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Needs:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from crm.lib import bulk
+from crm.lib.among import Among
 from crm.models import Customer
 from crm.services.customers import merge_attributes
 from journeys.flows.effects.base import Order
@@ -13,7 +14,7 @@ from journeys.flows.steps.set import SetAttributes
 
 
 def merge(orders: Sequence[Order[SetAttributes]], now: datetime) -> None:
-    found = Customer.objects.filter(pk__in={order.run.customer_id for order in orders}).order_by("pk")
+    found = Customer.objects.filter(Among("pk", (order.run.customer_id for order in orders))).order_by("pk")
     customers = {customer.pk: customer for customer in found.select_for_update()}
     changed: dict[int, str] = {}
     for order in orders:
