@@ -15,6 +15,7 @@ urlpatterns = [
     path("customers/new/", customers.customer_create, name="customer_create"),
     path("customers/<uuid:public_id>/", customers.customer_detail, name="customer_detail"),
     path("customers/<uuid:public_id>/edit/<slug:name>/", customers.customer_field, name="customer_field"),
+    path("customers/<uuid:public_id>/ids/", customers.customer_ids, name="customer_ids"),
     path("customers/<uuid:public_id>/tags/", customers.customer_tags, name="customer_tags"),
     path("customers/<uuid:public_id>/consent/", customers.customer_consent, name="customer_consent"),
     path("customers/<uuid:public_id>/notes/", work.note_add, name="note_add"),

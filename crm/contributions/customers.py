@@ -19,7 +19,7 @@ from crm.extensions import (
 )
 from crm.forms.work import NoteForm, TaskForm
 from crm.models import Customer, Note, Tag, Ticket, User
-from crm.selectors.staff import colleagues
+from crm.selectors.staff import colleague_names
 from crm.selectors.values import worth_of
 
 NOBODY = "none"
@@ -34,7 +34,7 @@ def with_tag(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[
 
 
 def owner_choices(user: User) -> Sequence[tuple[str, Text]]:
-    return [(NOBODY, _("nobody")), *((colleague.username, str(colleague)) for colleague in colleagues())]
+    return [(NOBODY, _("nobody")), *colleague_names()]
 
 
 def owned_by(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:
@@ -71,7 +71,7 @@ def call_context(customer: Customer, user: User) -> Mapping[str, Any]:
 
 
 def task_context(customer: Customer, user: User) -> Mapping[str, Any]:
-    return {"form": TaskForm(prefix="task", initial={"assignee": user.pk})}
+    return {"form": TaskForm(prefix="task", initial={"assignee": user.username})}
 
 
 add_composer_tab(

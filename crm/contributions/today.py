@@ -13,40 +13,40 @@ from django.utils.translation import ngettext
 from crm.access.contacts import name_for
 from crm.access.roles import may
 from crm.extensions import WorkAction, WorkItem, WorkSection, add_work_section
-from crm.lib.paging import bounded_count
+from crm.lib.paging import first_few
 from crm.models import FailedReaction, Purchase, Review, Task, Ticket, User
 from crm.selectors import today
 
 
 def task_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = today.tasks_due(user, now)
-    return [_task(task, user, now) for task in found[:limit]], bounded_count(found)
+    tasks, total = first_few(today.tasks_due(user, now), limit)
+    return [_task(task, user, now) for task in tasks], total
 
 
 def ticket_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = today.unanswered_tickets(user)
-    return [_ticket(ticket, user) for ticket in found[:limit]], bounded_count(found)
+    tickets, total = first_few(today.unanswered_tickets(user), limit)
+    return [_ticket(ticket, user) for ticket in tickets], total
 
 
 def late_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = today.late_deliveries(user, now)
-    return [_late(purchase, user, now) for purchase in found[:limit]], bounded_count(found)
+    purchases, total = first_few(today.late_deliveries(user, now), limit)
+    return [_late(purchase, user, now) for purchase in purchases], total
 
 
 def moderation_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = today.reviews_to_moderate(user)
+    reviews, total = first_few(today.reviews_to_moderate(user), limit)
     publishes = may(user, "reviews.moderate")
-    return [_review(review, user, publishes=publishes) for review in found[:limit]], bounded_count(found)
+    return [_review(review, user, publishes=publishes) for review in reviews], total
 
 
 def answer_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = today.reviews_to_answer(user, now)
-    return [_review(review, user, publishes=False) for review in found[:limit]], bounded_count(found)
+    reviews, total = first_few(today.reviews_to_answer(user, now), limit)
+    return [_review(review, user, publishes=False) for review in reviews], total
 
 
 def failure_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = today.failed_reactions()
-    return [_failure(failed) for failed in found[:limit]], bounded_count(found)
+    failures, total = first_few(today.failed_reactions(), limit)
+    return [_failure(failed) for failed in failures], total
 
 
 def _task(task: Task, user: User, now: datetime) -> WorkItem:

@@ -69,10 +69,6 @@ def field_form(name: str) -> type[forms.Form]:
     return type("FieldForm", (forms.Form,), {name: field})
 
 
-def _owner() -> forms.Field:
-    return forms.ModelChoiceField(queryset=colleagues(), empty_label=_("nobody"), to_field_name="username")
-
-
 _FIELDS: dict[str, Callable[[], forms.Field]] = {
     "name": lambda: forms.CharField(max_length=200),
     "phone": lambda: forms.CharField(max_length=40, widget=forms.TextInput(attrs={"type": "tel"})),
@@ -81,5 +77,5 @@ _FIELDS: dict[str, Callable[[], forms.Field]] = {
     "language": lambda: forms.ChoiceField(choices=_LANGUAGES),
     "time_zone": lambda: forms.ChoiceField(choices=zone_choices),
     "birthday": lambda: forms.DateField(widget=DateInput()),
-    "owner": _owner,
+    "owner": lambda: forms.ModelChoiceField(queryset=colleagues(), empty_label=_("nobody"), to_field_name="username"),
 }

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.forms.base import DateTimeInput
 from crm.models import User
-from crm.selectors.staff import colleagues
+from crm.selectors.staff import colleague_names, colleagues
 
 
 class NoteForm(forms.Form):
@@ -21,10 +21,9 @@ class TaskForm(forms.Form):
     due_at = forms.DateTimeField(
         label=_("Due"), required=False, widget=DateTimeInput(), input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
     )
-    assignee = forms.ModelChoiceField[User](
-        label=_("Whose task?"), queryset=User.objects.none(), required=False, empty_label=_("nobody yet")
+    assignee = forms.ChoiceField(
+        label=_("Whose task?"), choices=lambda: [("", _("nobody yet")), *colleague_names()], required=False
     )
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.fields["assignee"].queryset = colleagues()  # type: ignore[attr-defined]
+    def clean_assignee(self) -> User | None:
+        return colleagues().filter(username=self.cleaned_data["assignee"]).first()

@@ -78,6 +78,12 @@ def bounded_count(rows: QuerySet[Any], most: int = 1000) -> int:
     return rows.order_by()[: most + 1].count()
 
 
+def first_few(rows: QuerySet[T], few: int) -> tuple[list[T], int]:
+    """The first `few` rows in their order, and how many there are in all; counted only when there are more."""
+    found = list(rows[: few + 1])
+    return found[:few], len(found) if len(found) <= few else bounded_count(rows)
+
+
 def _fetch(rows: QuerySet[T], sort: Sort, start: _Cursor | None, *, backwards: bool, limit: int) -> list[T]:
     # Filled and empty values are two runs, read one after the other: each is one range of the index on either
     # database, whatever it thinks of NULLS FIRST.

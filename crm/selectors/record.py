@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm.models import Channel, Consent, Customer, Identity, Purchase, State, Task, Ticket, Topic
+from crm.models import Channel, Consent, Customer, Purchase, State, Task, Ticket, Topic, User
+from crm.selectors.topics import topics_for
 from crm.selectors.values import worth_of
 
 MOST = 5
@@ -36,7 +38,7 @@ class Agreements:
     rows: list[TopicRow]
 
 
-def record_cards(customer: Customer, now: datetime) -> dict[str, Any]:
+def record_cards(customer: Customer, user: User, now: datetime) -> dict[str, Any]:
     """Context of the side cards: a fixed number of queries."""
     purchases = list(customer.purchases.order_by("-placed_at", "-pk")[:MOST])
     return {
@@ -51,21 +53,17 @@ def record_cards(customer: Customer, now: datetime) -> dict[str, Any]:
         "open_tasks": list(
             Task.objects.open().filter(customer=customer).select_related("assignee").order_by("due_at", "pk")[:MOST]
         ),
-        "agreements": agreements(customer),
-        "outside_ids": list(
-            Identity.objects.filter(customer=customer, kind=Identity.Kind.EXTERNAL).order_by("source", "value")
-        ),
+        "agreements": agreements(customer, topics_for(user)),
     }
 
 
-def agreements(customer: Customer) -> Agreements:
+def agreements(customer: Customer, topics: Sequence[Topic]) -> Agreements:
     """What the customer agreed to. Service messages go until somebody says no; marketing waits for a yes."""
     known = {(row.channel, row.topic_id): row for row in Consent.objects.filter(customer=customer)}
     addresses = {Channel.SMS: customer.phone, Channel.EMAIL: customer.email, Channel.LINE: customer.line_id}
     channels = [channel for channel, address in addresses.items() if address]
     rows = [
-        TopicRow(topic, [_agreement(topic, known.get((channel, topic.pk))) for channel in channels])
-        for topic in Topic.objects.all()
+        TopicRow(topic, [_agreement(topic, known.get((channel, topic.pk))) for channel in channels]) for topic in topics
     ]
     return Agreements(channels, rows)
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from crm.models import User
+from crm.selectors.staff import forget_colleague_names
 
 PREFERENCES = ("first_name", "last_name", "email", "language", "theme", "shortcuts")
 EDITABLE = ("first_name", "last_name", "email", "role", "is_active")
@@ -35,8 +36,7 @@ def create_colleague(*, username: str, password: str, **fields: Any) -> User:
         validate_password(password, user)
     except ValidationError as error:
         raise ValidationError({"password": error.messages}) from error
-    user.save()
-    return user
+    return _save(user)
 
 
 @transaction.atomic
@@ -54,8 +54,7 @@ def edit_colleague(user: User, changes: Mapping[str, Any]) -> User:
         if not administrators.filter(role=User.Role.ADMIN).exists() and not administrators.filter(is_superuser=True):
             raise LastAdministrator(_("Somebody has to stay administrator."))
     user.full_clean(exclude=["password"])
-    user.save()
-    return user
+    return _save(user)
 
 
 @transaction.atomic
@@ -68,7 +67,12 @@ def set_preferences(user: User, changes: Mapping[str, Any]) -> User:
     """
     _set(user, changes, PREFERENCES)
     user.full_clean(exclude=["password"])
+    return _save(user)
+
+
+def _save(user: User) -> User:
     user.save()
+    forget_colleague_names()
     return user
 
 

@@ -30,7 +30,7 @@ from crm.lib.htmx import render_page, wants
 from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
 from crm.lib.paging import InvalidCursor, Sort, bounded_count
 from crm.lib.zones import zone
-from crm.models import Channel, ConsentEvent, Customer, State, Topic, User
+from crm.models import Channel, ConsentEvent, Customer, Identity, State, Topic, User
 from crm.selectors.record import record_cards
 from crm.selectors.search import clean
 from crm.selectors.timeline import CATEGORIES, timeline
@@ -145,7 +145,7 @@ def show(request: HttpRequest, customer: Customer, *, tab: str = "", form: forms
         "tabs": _tabs(customer, user, tab, form),
         "panels": {zone: _panels(zone, customer, user) for zone in ("header", "main", "side")},
         "lines": _lines(customer, user),
-        **record_cards(customer, now),
+        **record_cards(customer, user, now),
     }
     return render_page(request, "crm/customer_detail.html", context, partial="record", status=422 if form else 200)
 
@@ -220,6 +220,25 @@ def customer_field(request: HttpRequest, public_id: UUID, name: str) -> HttpResp
 def _initial(customer: Customer, name: str) -> dict[str, Any]:
     value = getattr(customer, name)
     return {name: value.username if isinstance(value, User) else value}
+
+
+@require_GET
+@staff_required("customers.view")
+def customer_ids(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Every id by which a storefront, a phone or a browser knows the customer."""
+    customer = visible(request, public_id)
+    masks = {Identity.Kind.PHONE: mask_phone, Identity.Kind.EMAIL: mask_email}
+    reveals = may(staff_of(request), "contacts.reveal")
+    identities = [
+        {
+            "kind": identity.get_kind_display(),
+            "source": identity.source,
+            "shown": identity.value if reveals else masks.get(Identity.Kind(identity.kind), mask_text)(identity.value),
+        }
+        for identity in customer.identities.order_by("kind", "source", "value")
+    ]
+    context = {"customer": customer, "identities": identities}
+    return render_page(request, "crm/customer_ids.html", context, partial="outside")
 
 
 @require_POST

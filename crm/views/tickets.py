@@ -24,7 +24,7 @@ from crm.lib.paging import Sort, bounded_count
 from crm.models import Ticket, TicketMessage, User
 from crm.selectors.record import record_cards
 from crm.selectors.search import clean
-from crm.selectors.staff import colleagues
+from crm.selectors.staff import colleague_names, colleagues
 from crm.services import tickets
 from crm.views.customers import visible as visible_customer
 from crm.views.parts import choice_of, done, found, next_url, page_of, posted, sorted_by
@@ -112,10 +112,10 @@ def _show(request: HttpRequest, ticket: Ticket, *, faulty: str = "", form: forms
         "reply_form": form if faulty == Author.STAFF else TurnForm(prefix="staff", draft="reply"),
         "note_form": form if faulty == Author.NOTE else TurnForm(prefix="note", draft="note"),
         "note_first": faulty == Author.NOTE,
-        "colleagues": list(colleagues()),
+        "colleagues": colleague_names(),
         "statuses": [(value, label) for value, label in Ticket.Status.choices if value != Ticket.Status.NEW],
         "priorities": Ticket.Priority.choices,
-        **record_cards(ticket.customer, now),
+        **record_cards(ticket.customer, staff_of(request), now),
     }
     return render_page(
         request, "crm/ticket_detail.html", context, partial="record", status=422 if form is not None else 200

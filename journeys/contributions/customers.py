@@ -25,7 +25,10 @@ from crm.extensions import (
     upcoming_source,
 )
 from crm.models import Customer, User
-from journeys.models import Enrolment, Flow, Health, Position, Stage
+from journeys.flows import plans
+from journeys.flows.definition import InvalidDefinition
+from journeys.flows.outline import step_title
+from journeys.models import Enrolment, Health, Position, Stage
 from journeys.selectors import flows, stages
 from journeys.selectors.links import stage_key
 
@@ -74,12 +77,9 @@ def strip(customer: Customer, user: User, now: datetime) -> Mapping[str, Any] | 
 
 
 def runs_card(customer: Customer, user: User, now: datetime) -> Mapping[str, Any] | None:
-    """The flows the customer is or was in, and a way into another."""
-    found = flows.runs_of(customer)
-    live: list[Flow] = []
-    if may(user, "messages.send"):
-        live = list(Flow.objects.filter(state=Flow.State.LIVE).defer("draft"))
-    return {"runs": found, "live": live, "customer": customer} if found or live else None
+    """The flows the customer is or was in, and the way into another."""
+    found, enrols = flows.runs_of(customer), may(user, "messages.send")
+    return {"runs": found, "enrols": enrols, "customer": customer} if found or enrols else None
 
 
 add_panel(Panel("journey", "journeys/strip.html", strip, zone="header", order=10))
@@ -97,12 +97,16 @@ def steps_to_come(customer: Customer, now: datetime) -> Iterable[UpcomingItem]:
             why=_waits_for(run),
             icon="flow",
         )
-        for run in flows.under_way(customer, now)
-        if run.due_at
+        for run in flows.runs_of(customer)
+        if run.due_at and not run.is_paused
     ]
 
 
 def _waits_for(run: Enrolment) -> str:
     if run.awaits:
         return _t("Waits for: %(event)s; this is when it stops waiting") % {"event": types.get(run.awaits).label}
-    return _t("Waits at the step “%(step)s”") % {"step": run.step}
+    try:
+        step = plans.plan_of(run.version).steps.get(run.step)
+    except InvalidDefinition:
+        step = None
+    return _t("Next: %(step)s") % {"step": step_title(step) if step else run.step}

@@ -19,7 +19,7 @@ from crm.extensions import (
     add_dashboard_card,
     add_work_section,
 )
-from crm.lib.paging import bounded_count
+from crm.lib.paging import first_few
 from crm.models import User
 from journeys.models import Enrolment, Journey
 from journeys.selectors import flows, stages
@@ -39,8 +39,8 @@ add_dashboard_card(DashboardCard("journey", "journeys/glance.html", glance, "jou
 
 
 def failed_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
-    found = flows.failed_runs(user)
-    return [_failed(run, user) for run in found[:limit]], bounded_count(found)
+    runs, total = first_few(flows.failed_runs(user), limit)
+    return [_failed(run, user) for run in runs], total
 
 
 def _failed(run: Enrolment, user: User) -> WorkItem:

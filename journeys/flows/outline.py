@@ -66,6 +66,11 @@ def outline(definition: Definition, names: Names) -> Outline:
     )
 
 
+def step_title(step: AnyStep) -> str:
+    """One step's title, for pages that show no more of the flow."""
+    return _said(step, Names())[1]
+
+
 def trigger_in_words(definition: Definition, names: Names) -> str:
     """What starts the flow."""
     trigger = definition.trigger

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 
+from crm.lib.memo import once
 from crm.models import Customer, User
 from journeys.models import Enrolment, Flow, StepVisit
 from messaging.channels.reasons import label_of
 from messaging.models import Message
 
 State = Enrolment.State
+MOST_RUNS = 12
 GONE_OUT = (Message.State.SENT, Message.State.DELIVERED)
 UNCLEAR = (Message.State.UNKNOWN, Message.State.UNKNOWN_FINAL)
 STUCK = (Message.State.FAILED, Message.State.DEAD)
@@ -129,16 +130,16 @@ def runs(flow: Flow, user: User) -> QuerySet[Enrolment]:
     return Enrolment.objects.filter(flow=flow, customer__in=visible.values("pk")).select_related("customer", "version")
 
 
-def runs_of(customer: Customer, most: int = 8) -> list[Enrolment]:
-    """The customer's runs, those under way first, then the latest."""
-    rows = Enrolment.objects.filter(customer=customer).select_related("flow").defer("flow__draft")
-    return sorted(rows.order_by("-entered_at", "-pk")[:most], key=lambda run: run.state != State.ACTIVE)
+def runs_of(customer: Customer) -> list[Enrolment]:
+    """The customer's runs, those under way first, then the latest; one query for as long as `customer` lives."""
+    return once(customer, "runs", lambda: _runs_of(customer))
 
 
-def under_way(customer: Customer, now: datetime) -> list[Enrolment]:
-    """The customer's runs that will go on by themselves, soonest first."""
-    rows = Enrolment.objects.active().filter(customer=customer, is_paused=False).select_related("flow", "version")
-    return list(rows.order_by("due_at", "pk")[:10])
+def _runs_of(customer: Customer) -> list[Enrolment]:
+    rows = Enrolment.objects.filter(customer=customer).select_related("flow", "version")
+    rows = rows.defer("flow__draft", "version__definition", "context", "memory")
+    ended = Case(When(state=State.ACTIVE, then=0), default=1)
+    return list(rows.order_by(ended, "-entered_at", "-pk")[:MOST_RUNS])
 
 
 def failed_runs(user: User) -> QuerySet[Enrolment]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.cache import cache
+from django.db.models import Value
 
 from journeys.models import Stage, StageRule
 from journeys.models.journey import in_language
@@ -13,25 +14,20 @@ KEPT = 60
 
 def stage_name(journey: str, stage: str) -> str:
     """The stage's name in the reader's language; its slug when it is no more."""
-    return in_language(*_names("stages").get((journey, stage), (stage, "")))
+    return in_language(*_names().get((journey, stage), (stage, "")))
 
 
 def rule_name(english: str) -> str:
     """A rule's name in the reader's language, found by the English one that facts carry."""
-    return in_language(english, _names("rules").get((english,), ("", ""))[1])
+    return in_language(english, _names().get(("", english), ("", ""))[1])
 
 
-def _names(kind: str) -> dict[tuple[str, ...], tuple[str, str]]:
-    return cache.get_or_set(f"journeys.names.{kind}", _READ[kind], KEPT) or {}
+def _names() -> dict[tuple[str, str], tuple[str, str]]:
+    """(English, Thai) of stages by (journey, stage), and of rules by ("", English)."""
+    return cache.get_or_set("journeys.names", _read, KEPT) or {}
 
 
-def _stages() -> dict[tuple[str, ...], tuple[str, str]]:
-    rows = Stage.objects.values_list("journey__slug", "slug", "name", "name_th")
-    return {(journey, slug): (name, thai) for journey, slug, name, thai in rows}
-
-
-def _rules() -> dict[tuple[str, ...], tuple[str, str]]:
-    return {(name,): (name, thai) for name, thai in StageRule.objects.values_list("name", "name_th")}
-
-
-_READ = {"stages": _stages, "rules": _rules}
+def _read() -> dict[tuple[str, str], tuple[str, str]]:
+    stages = Stage.objects.order_by().values_list("journey__slug", "slug", "name", "name_th")
+    rules = StageRule.objects.order_by().values_list(Value(""), "name", "name", "name_th")
+    return {(journey, slug): (name, thai) for journey, slug, name, thai in stages.union(rules, all=True)}

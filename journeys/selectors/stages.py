@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, FilteredRelation, Q, QuerySet
 
 from crm.models import Customer, User
 from journeys.models import Health, Journey, Position, Stage, StageMove
@@ -57,7 +58,7 @@ class Way:
     """One customer's way through a journey. `hold` is set while staff hold the position."""
 
     journey: Journey
-    position: Position
+    health: Health
     milestones: list[Milestone]
     hold: datetime | None
     would_have: StageMove | None
@@ -125,38 +126,43 @@ def moves_between(journey: Journey, user: User, *, since: datetime, until: datet
 
 
 def ways(customer: Customer, *, now: datetime) -> list[Way]:
-    """The customer's way through every active journey, the default one first; three queries."""
-    held = list(
-        Position.objects.filter(customer=customer, journey__is_active=True)
-        .select_related("journey", "stage")
-        .order_by("-journey__is_default", "journey")
+    """The customer's way through every active journey they have a place in, the default one first; two queries."""
+    here = FilteredRelation("positions", condition=Q(positions__customer=customer))
+    stages = (
+        Stage.objects.filter(journey__is_active=True)
+        .select_related("journey")
+        .alias(here=here)
+        .annotate(
+            since=F("here__since"), health=F("here__health"), held_until=F("here__held_until"), stands=F("here__pk")
+        )
+        .order_by("-journey__is_default", "journey", "rank", "pk")
     )
-    if not held:
+    journeys = [list(of_journey) for _journey, of_journey in groupby(stages, key=lambda stage: stage.journey_id)]
+    standing = [of_journey for of_journey in journeys if any(stage.stands for stage in of_journey)]
+    if not standing:
         return []
-    stages: dict[int, list[Stage]] = defaultdict(list)
-    for stage in Stage.objects.filter(journey__in=[position.journey_id for position in held]).order_by("rank", "pk"):
-        stages[stage.journey_id].append(stage)
     moves = list(
         StageMove.objects.filter(customer=customer)
         .select_related("rule", "event", "actor", "to_stage")
         .order_by("effective_at", "pk")
     )
-    return [_way(position, stages[position.journey_id], moves, now) for position in held]
+    return [_way(of_journey, moves, now) for of_journey in standing]
 
 
-def _way(position: Position, stages: Sequence[Stage], moves: Sequence[StageMove], now: datetime) -> Way:
-    last = {move.to_stage_id: move for move in moves if not move.would_have and move.journey_id == position.journey_id}
-    would = [move for move in moves if move.would_have and move.journey_id == position.journey_id]
-    rank = position.stage.rank if position.stage else -1
-    held = position.held_until if position.held_until and position.held_until > now else None
+def _way(stages: Sequence[Any], moves: Sequence[StageMove], now: datetime) -> Way:
+    current = next(stage for stage in stages if stage.stands)
+    mine = [move for move in moves if move.journey_id == current.journey_id]
+    last = {move.to_stage_id: move for move in mine if not move.would_have}
+    would = [move for move in mine if move.would_have]
+    hold = current.held_until if current.held_until and current.held_until > now else None
     return Way(
-        journey=position.journey,
-        position=position,
+        journey=current.journey,
+        health=Health(current.health),
         milestones=[
-            Milestone(stage, stage.pk == position.stage_id, stage.rank < rank, last.get(stage.pk)) for stage in stages
+            Milestone(stage, stage.pk == current.pk, stage.rank < current.rank, last.get(stage.pk)) for stage in stages
         ],
-        hold=held,
-        would_have=would[-1] if held and would else None,
+        hold=hold,
+        would_have=would[-1] if hold and would else None,
     )
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from crm.access.guards import staff_of, staff_required
 from crm.lib.htmx import render_page
@@ -173,11 +173,14 @@ def run_retry(request: HttpRequest, number: int) -> HttpResponse:
     return done(request, _("It goes on where it failed."), url)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @staff_required("messages.send")
 def enrol(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Put one customer into a live flow by hand."""
+    """Put one customer into a live flow by hand: GET offers those there are."""
     customer = visible_customer(request, public_id)
+    if request.method == "GET":
+        live = Flow.objects.filter(state=Flow.State.LIVE).defer("draft")
+        return render_page(request, "journeys/enrol.html", {"customer": customer, "flows": live}, partial="enrol")
     url = customer.get_absolute_url()
     flow = get_object_or_404(Flow.objects.select_related("live_version"), slug=request.POST.get("flow", ""))
     try:

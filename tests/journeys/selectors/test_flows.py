@@ -1,0 +1,82 @@
+import pytest
+
+from crm.models import Topic, User
+from journeys.models import Enrolment, StepVisit
+from journeys.selectors import flows
+from messaging.models import Message
+from tests.factories.crm import NOON, CustomerFactory, UserFactory, later
+from tests.factories.journeys import PAUSE, EnrolmentFactory, live_flow
+
+pytestmark = pytest.mark.django_db
+ASK = {"id": "ask", "type": "send", "channel": "sms", "body": "Hello", "topic": "after_sales"}
+
+
+def ended(flow, state: str, **fields):  # type: ignore[no-untyped-def]
+    return EnrolmentFactory(flow=flow, state=state, stand="", due_at=None, ended_at=NOON, step="pause", **fields)
+
+
+def message(step: str, state: str, reason: str = "", flow: str = "") -> None:
+    n = Message.objects.count()
+    topic = Topic.objects.get(slug="after_sales")
+    Message.objects.create(
+        dedupe_key=f"m{n}", customer=CustomerFactory(), channel="sms", topic=topic, lane=0, state=state, reason=reason,
+        cause={"kind": "flow", "flow": flow, "step": step}, queued_at=NOON, planned_at=NOON, due_at=NOON,
+    )  # fmt: skip
+
+
+def test_entered_is_the_sum_of_what_became_of_everybody() -> None:
+    flow, other = live_flow(PAUSE), live_flow(PAUSE)
+    EnrolmentFactory(flow=flow)
+    ended(flow, Enrolment.State.COMPLETED, goal_at=NOON)
+    ended(flow, Enrolment.State.EXITED)
+    ended(flow, Enrolment.State.HELD_OUT)
+    ended(flow, Enrolment.State.FAILED)
+    counts = flows.flow_counts([flow, other])
+    count = counts[flow.pk]
+    assert (count.active, count.completed, count.exited, count.held_out, count.failed) == (1, 1, 1, 1, 1)
+    assert (count.entered, count.goals, count.goal_share) == (5, 1, 25)
+    assert (counts[other.pk].entered, counts[other.pk].goal_share) == (0, 0)
+
+
+def test_a_steps_card_counts_who_came_who_waits_and_what_became_of_its_messages() -> None:
+    flow = live_flow(PAUSE, ASK)
+    run = EnrolmentFactory(flow=flow, step="pause")
+    gone = ended(flow, Enrolment.State.COMPLETED)
+    for step, outcome in (("pause", "waited"), ("ask", "queued")):
+        StepVisit.objects.create(
+            enrolment=gone, flow=flow, step=step, outcome=outcome, arrived_at=NOON, left_at=later(days=1)
+        )
+    for state, reason in (
+        ("delivered", ""), ("sent", ""), ("withheld", "capped"), ("withheld", "capped"), ("withheld", "no_consent"),
+        ("failed", "refused"), ("unknown", ""), ("queued", "quiet_hours"), ("cancelled", ""),
+    ):  # fmt: skip
+        message("ask", state, reason, flow.slug)
+    message("ask", "sent", "", "another-flow")
+    steps = flows.step_counts(flow)
+    assert run.step == "pause"
+    assert (steps["pause"].entered, steps["pause"].waiting, steps["pause"].outcomes) == (2, 1, {"waited": 1})
+    ask = steps["ask"]
+    assert (ask.entered, ask.sent, ask.delivered, ask.failed_messages, ask.unclear, ask.on_the_way) == (
+        1,
+        2,
+        1,
+        1,
+        1,
+        1,
+    )
+    assert [n for _reason, n in ask.withheld] == [2, 1]
+
+
+def test_runs_are_those_of_customers_one_may_see() -> None:
+    flow = live_flow(PAUSE)
+    EnrolmentFactory(flow=flow)
+    assert flows.runs(flow, UserFactory(role=User.Role.MANAGER)).count() == 1
+
+
+def test_a_customers_runs_come_with_those_under_way_first_and_are_read_once(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    customer = CustomerFactory()
+    done = ended(live_flow(PAUSE), Enrolment.State.COMPLETED, customer=customer, entered_at=later(days=3))
+    active = EnrolmentFactory(flow=live_flow(PAUSE), customer=customer, entered_at=NOON)
+    with django_assert_num_queries(1):
+        assert flows.runs_of(customer) == [active, done]
+        assert flows.runs_of(customer) == [active, done]
