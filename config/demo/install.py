@@ -44,8 +44,8 @@ def install(*, now: datetime, progress: Callable[[int, int], None], people: int 
         progress(done, total)
 
     # What is long past is lived through in larger steps; of the last days every hour can be told apart.
-    for until, step in ((end - RECENT, timedelta(hours=12)), (end, timedelta(hours=1))):
-        Player(history, run, until, slice_=2 * step, tick=step).play(advance)
+    for until, step in ((end - RECENT, timedelta(hours=24)), (end, timedelta(hours=2))):
+        Player(history, run, until, slice_=step, tick=step / 2).play(advance)
     _leave_work(end)
     run.finished_at = now
     run.save(update_fields=["finished_at"])

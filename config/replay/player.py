@@ -35,10 +35,10 @@ from crm.models import Customer, Event, Purchase, ReplayRun, Review, Ticket, Tic
 from crm.services import consents, identities, purchases, reviews, tickets, touchpoints, work
 from crm.services.purchases import PurchaseIn
 
-# Happenings this close together are lived through as one batch, unless something falls due between them.
-SLICE = timedelta(hours=1)
+# Happenings this close together are lived through as one batch.
+SLICE = timedelta(hours=6)
 MOST = 500
-TICK = timedelta(minutes=1)
+TICK = timedelta(hours=1)
 
 Progress = Callable[[int], None]
 
@@ -53,7 +53,7 @@ class Player:
             nothing.
         until: nothing after this instant happens.
         slice_: how close together happenings are one batch.
-        tick: how late due work may be done, as by the worker's own tick.
+        tick: how long to let due work gather before the next round of it, as the worker's own tick does.
     """
 
     history: History
@@ -107,17 +107,14 @@ class Player:
             yield batch, batch[-1].at
 
     def _catch_up(self, end: datetime) -> None:
-        """Do all work that falls due up to `end`; what falls due within one `tick` is done together, at its end."""
+        """Do all work that falls due up to `end`: at its instant, or, soon after other work, a `tick` behind that."""
         while (due := ticks.next_due_at()) is not None and due <= end:
-            now = max(min(due + self.tick, end), self.run.clock or due)
+            now = max(due, min(self.run.clock + self.tick, end)) if self.run.clock else due
             if not sum(ticks.tick(now).values()):
                 # Something is due and stays so, such as messages of a channel that was switched off.
                 return
-            self._set_clock(now)
-
-    def _set_clock(self, now: datetime) -> None:
-        self.run.clock = now
-        self.run.save(update_fields=["clock"])
+            self.run.clock = now
+            self.run.save(update_fields=["clock"])
 
     def _apply(self, batch: Sequence[Happening], now: datetime) -> None:
         with log.gathered(now=now):
@@ -125,8 +122,7 @@ class Player:
             for kind, happenings in _by_kind(batch):
                 getattr(self, _METHODS[kind])(happenings, now)
             self.run.position += len(batch)
-            self.run.clock = max(now, self.run.clock or now)
-            self.run.save(update_fields=["position", "clock"])
+            self.run.save(update_fields=["position"])
 
     # --- Who ----------------------------------------------------------------------------------
 
@@ -321,7 +317,7 @@ def _lightly_synced() -> Iterator[None]:
     A killed replay loses nothing by it; a power cut may cost the last seconds, checkpoint row included, so that the
     next run lives through them again.
     """
-    if connection.vendor != "sqlite":
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
     with connection.cursor() as cursor:

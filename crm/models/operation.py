@@ -18,7 +18,11 @@ class Heartbeat(models.Model):
 
 
 class ReplayRun(models.Model):
-    """How far `manage.py replay` has come with one history: it goes on from `position` after a kill."""
+    """
+    How far `manage.py replay` has come with one history: it goes on behind `position` after a kill.
+
+    `clock` is the instant, in the history's time, of the last round of due work.
+    """
 
     fingerprint = models.CharField(max_length=64, unique=True)
     label = models.CharField(max_length=200)

@@ -1,5 +1,6 @@
 """The log: once each, in order, and a broken reaction never refuses a fact."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -173,14 +174,16 @@ def test_gathered_facts_that_were_taken_back_are_reacted_to_by_nobody(only: dict
     heard: list[list[str]] = []
     events_recorded.connect(lambda events, **_: heard.append([e.dedupe_key for e in events]), dispatch_uid="t")
 
+    def fail(key: str) -> None:
+        log.record_many([draft(customer, key)], now=NOON)
+        raise ZeroDivisionError
+
     with log.gathered(now=NOON):
         log.record_many([draft(customer, "a")], now=NOON)
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            log.record_many([draft(customer, "b")], now=NOON)
-            raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), log.gathered(now=NOON):
-        log.record_many([draft(customer, "c")], now=NOON)
-        raise ZeroDivisionError
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            fail("b")
+    with contextlib.suppress(ZeroDivisionError), log.gathered(now=NOON):
+        fail("c")
 
     assert heard == [["a"]]
     assert list(Event.objects.filter(source="web").values_list("dedupe_key", flat=True)) == ["a"]
