@@ -49,11 +49,14 @@ class NotUnclear(ValueError):
 
 def reconcile(*, now: datetime) -> Counter[str]:
     """Settle what can be settled by `now`; return how many messages moved to each state. Any worker may call it."""
-    counts = _end_leases(now)
-    accounts = {(account.channel, account.provider): account for account in ChannelSettings.objects.all()}
-    unclear = Message.objects.filter(state=State.UNKNOWN).order_by()
-    for key in unclear.values_list("channel", "provider").distinct():
-        counts += _settle(*key, _provider(accounts.get(key)), now)
+    counts: Counter[str] = Counter()
+    if _ended(now).exists():
+        counts = _end_leases(now)
+    unclear = list(Message.objects.filter(state=State.UNKNOWN).order_by().values_list("channel", "provider").distinct())
+    if unclear:
+        accounts = {(account.channel, account.provider): account for account in ChannelSettings.objects.all()}
+        for key in unclear:
+            counts += _settle(*key, _provider(accounts.get(key)), now)
     return counts
 
 
@@ -84,9 +87,13 @@ def resolve_unclear(message: Message, *, verdict: str, actor: User, now: datetim
 # --- Leases ---------------------------------------------------------------------------------------
 
 
+def _ended(now: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(state=State.SENDING, lease_until__lt=now)
+
+
 @transaction.atomic
 def _end_leases(now: datetime) -> Counter[str]:
-    rows = _free(Message.objects.filter(state=State.SENDING, lease_until__lt=now).order_by("lease_until"))
+    rows = _free(_ended(now).order_by("lease_until"))
     for message in rows:
         message.crashes += 1
         message.attempts = max(message.attempts - 1, 0)

@@ -196,3 +196,9 @@ class TestByAPerson:
         with pytest.raises(NotUnclear):
             resolve_unclear(message, verdict=verdict, actor=UserFactory(), now=NOON)
         assert fresh(message).state == state
+
+
+def test_with_nothing_unclear_a_round_costs_two_queries(django_assert_num_queries: Any) -> None:
+    MessageFactory()
+    with django_assert_num_queries(2):
+        assert reconcile(now=NOON) == {}

@@ -549,3 +549,9 @@ class TestEarlyReceipts:
         sent.refresh_from_db()
         assert sent.state == "delivered"
         assert Receipt.objects.get().message == sent
+
+
+def test_with_nothing_to_do_a_tick_costs_three_queries(django_assert_num_queries: Any) -> None:
+    message(due_at=DAY + timedelta(days=1))
+    with django_assert_num_queries(3):
+        assert send() == {}
