@@ -73,10 +73,10 @@ def coupon(properties: Properties) -> Description:
 
 @describes("Product Reviewed", "Review Published")
 def review(properties: Properties) -> Description:
-    rating = properties.get("rating")
-    stars = "★" * rating + "☆" * (5 - rating) if isinstance(rating, int) and 1 <= rating <= 5 else ""
-    tone = "bad" if isinstance(rating, int) and rating <= 2 else ""
-    return Description(_join(stars, _text(properties, "text") or _text(properties, "review_body")), tone=tone)
+    # Storefronts send the rating as text, too.
+    rating = int(said) if (said := _text(properties, "rating")) in {"1", "2", "3", "4", "5"} else 0
+    stars = "★" * rating + "☆" * (5 - rating) if rating else ""
+    return Description(_join(stars, _first(properties, "text", "review_body")), tone="bad" if 0 < rating <= 2 else "")
 
 
 @describes("Enquiry Opened", "Ticket Opened", "Ticket Resolved", "Ticket Closed")
