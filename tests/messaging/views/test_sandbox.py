@@ -23,7 +23,7 @@ def sent_to(customer: Customer, channel: str = "sms", body: str = "Your order is
     ChannelSettings.objects.update(provider="sandbox")
     request = MessageRequest(
         customer_id=customer.pk, channel=channel, topic="order_updates", subject="On its way", body=body,
-        dedupe_key=f"test:{Message.objects.count()}",
+        dedupe_key=f"sent:{Message.objects.count()}",
     )  # fmt: skip
     (message,) = queue_messages([request], now=NOON)
     sender.send_due(now=NOON, limit=10)
