@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import ApiKey
 
+# Facts are told apart by source: with one of these a program could take the place of a fact of ours.
+OUR_SOURCES = frozenset({"waymark", "staff"})
 # A key that is busy need not be written on every call.
 LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -66,6 +68,10 @@ class InvalidAddress(ValueError):
     """An entry of the IP list is neither an address nor a network."""
 
 
+class ReservedSource(ValueError):
+    """The source is one that only our own records have."""
+
+
 class KeyRefused(Exception):
     """The key opens nothing. `code` is invalid_key, revoked_key, expired_key or address_not_allowed."""
 
@@ -97,12 +103,15 @@ def create_key(
     Raises:
         UnknownScope: one of `scopes` does not exist.
         InvalidAddress: one of `allowed_ips` is no address or network (CIDR).
+        ReservedSource: `source` is one of OUR_SOURCES.
     """
     names = sorted({SYNONYMS.get(scope, scope) for scope in scopes})
     if unknown := [scope for scope in names if scope not in SCOPES]:
         raise UnknownScope(f"there is no scope {', '.join(unknown)}; there are {', '.join(SCOPES)}")
     for address in allowed_ips:
         _network(address)
+    if source in OUR_SOURCES:
+        raise ReservedSource(f"{source} is a source of our own; choose another")
     secret = ApiKey.new_secret()
     key = ApiKey.objects.create(
         name=name,

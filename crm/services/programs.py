@@ -9,11 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from crm.access.keys import OUR_SOURCES
 from crm.models import ApiKey, Source
 from crm.models.access import new_write_key
 
-# Sources that no storefront may be: facts are told apart by source, and these are ours.
-RESERVED = frozenset({"waymark", "staff", "api"})
+# Slugs that no storefront may have: our own sources, and what keys write as unless told otherwise.
+RESERVED = OUR_SOURCES | {"api"}
 
 
 @transaction.atomic

@@ -234,9 +234,11 @@ def _check(order: PurchaseIn) -> None:
 
 
 def _known(orders: Sequence[PurchaseIn]) -> dict[tuple[str, str], Purchase]:
-    rows = Purchase.objects.filter(
+    # Locked, in one order: "paid" and "shipped" that arrive at once take turns, or one would undo the other.
+    rows = Purchase.objects.select_for_update().filter(
         source__in={order.source for order in orders}, reference__in={order.reference for order in orders}
     )
+    rows = rows.order_by("pk")
     return {(purchase.source, purchase.reference): purchase for purchase in rows}
 
 

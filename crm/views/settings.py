@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from crm import extensions
 from crm.access.guards import shop_of, staff_of, staff_required
-from crm.access.keys import InvalidAddress, create_key
+from crm.access.keys import InvalidAddress, ReservedSource, create_key
 from crm.access.roles import PERMISSIONS, may
 from crm.events import log
 from crm.forms.settings import ApiKeyForm, NewStaffForm, ProfileForm, ShopForm, SourceForm, StaffForm
@@ -181,6 +181,8 @@ def key_create(request: HttpRequest) -> HttpResponse:
             made = create_key(**said, expires_at=expires_at)
         except InvalidAddress as error:
             form.add_error("allowed_ips", str(error))
+        except ReservedSource as error:
+            form.add_error("source", str(error))
         else:
             # Shown in the answer itself and not after a redirect: the secret is kept nowhere.
             response = render(request, "crm/key_made.html", {"made": made})

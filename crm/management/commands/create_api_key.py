@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 allowed_ips=options["allow_ip"],
                 expires_at=expires_at,
             )
-        except (keys.UnknownScope, keys.InvalidAddress) as error:
+        except (keys.UnknownScope, keys.InvalidAddress, keys.ReservedSource) as error:
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError(f"--source: {' '.join(error.messages)}") from error

@@ -68,6 +68,8 @@ def test_scopes_are_checked_and_synonyms_understood() -> None:
     ]
     with pytest.raises(keys.UnknownScope, match="users:write"):
         keys.create_key(name="Shop", scopes=["users:write"])
+    with pytest.raises(keys.ReservedSource):
+        keys.create_key(name="Shop", scopes=[], source="waymark")
     with pytest.raises(keys.InvalidAddress, match="office"):
         keys.create_key(name="Shop", scopes=[], allowed_ips=["office"])
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from crm.models import Customer, Event, Product, Purchase, Refund, Shop, User
@@ -264,3 +267,30 @@ def test_sales_who_see_only_their_own_find_no_other_orders() -> None:
         content_type="application/json",
     )
     assert refused.status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgres
+def test_dates_that_are_reported_at_once_undo_none_of_each_other() -> None:
+    program = Program()
+    dates = {
+        "paid_at": "2026-03-02T12:05:00Z",
+        "shipped_at": "2026-03-03T12:00:00Z",
+        "delivered_at": "2026-03-05T12:00:00Z",
+    }
+    with ThreadPoolExecutor(len(dates)) as pool:
+        for number in range(8):
+            path = f"purchases/web/{number}/"
+            program.put(path, ORDER)
+            together = Barrier(len(dates))
+
+            def report(date: str, path: str = path, together: Barrier = together) -> int:
+                together.wait(10)
+                try:
+                    return program.put(path, {**ORDER, date: dates[date]}).status_code
+                finally:
+                    connection.close()
+
+            assert list(pool.map(report, dates)) == [200] * len(dates)
+            purchase = Purchase.objects.get(reference=str(number))
+            assert [getattr(purchase, date) is None for date in dates] == [False] * len(dates)

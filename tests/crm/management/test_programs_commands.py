@@ -56,6 +56,7 @@ def test_a_key_is_made_and_printed_once() -> None:
         (["--scopes", "users:write"], "users:write"),
         (["--scopes", "events:write", "--allow-ip", "office"], "office"),
         (["--scopes", "events:write", "--source", "no spaces"], "--source"),
+        (["--scopes", "events:write", "--source", "waymark"], "our own"),
     ],
 )
 def test_a_key_that_cannot_be_says_why(words: list[str], said: str) -> None:
