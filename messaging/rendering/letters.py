@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,33 +114,34 @@ def context_for(message: Message, customer: Customer, shop: Shop) -> dict[str, A
     """The data a template sees; what the caller gave cannot take the place of ours."""
     return {
         **message.context,
-        "customer": {
-            "name": customer.name,
-            "first_name": customer.first_name,
-            "email": customer.email,
-            "phone": str(customer.phone or ""),
-            "language": customer.language,
-            "attributes": customer.attributes,
-        },
+        "customer": _OnDemand(
+            {
+                "name": customer.name,
+                "first_name": customer.first_name,
+                "email": customer.email,
+                "language": customer.language,
+                "attributes": customer.attributes,
+            },
+            phone=lambda: str(customer.phone or ""),
+        ),
         "shop": {"name": shop.name},
-        "links": _Links(message, customer),
+        "links": _OnDemand(
+            unsubscribe=lambda: links.unsubscribe_url(message.public_id),
+            preferences=lambda: links.preferences_url(customer.public_id),
+        ),
         "time_zone": customer.time_zone or shop.time_zone,
     }
 
 
-class _Links(dict[str, str]):
-    """The signed links of one message, made when a template asks for them: most do not."""
+class _OnDemand(dict[str, Any]):
+    """Data for a template of which some takes work, and is made only when a template asks for it: most do not."""
 
-    def __init__(self, message: Message, customer: Customer) -> None:
-        super().__init__()
-        self._message_id, self._customer_id = message.public_id, customer.public_id
+    def __init__(self, ready: Mapping[str, Any] | None = None, **makers: Callable[[], str]) -> None:
+        super().__init__(ready or {})
+        self._makers = makers
 
     def __missing__(self, name: str) -> str:
-        if name == "unsubscribe":
-            return links.unsubscribe_url(self._message_id)
-        if name == "preferences":
-            return links.preferences_url(self._customer_id)
-        raise KeyError(name)
+        return self._makers[name]()
 
 
 def as_html(text: str, language: str) -> str:
