@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -26,7 +26,10 @@ from journeys.flows.plan import CONSENT_CHANGED, MESSAGE_STOPPED, KeyedRule, Pla
 from journeys.flows.steps import Send
 from journeys.models import Enrolment, StepVisit
 from messaging.channels.reasons import Reason
+from messaging.outbox import cancel
 
+# A message expires a day after its step unless the step says otherwise; within this time an exit still stops it.
+MAY_STILL_SEND = timedelta(days=3)
 GOAL, RULE, CONSENT, UNREACHABLE = "goal reached", "exit rule", "consent withdrawn", "not reachable"
 # Why a message did not go out that mean: this person cannot be reached this way.
 _CLOSED = frozenset(
@@ -55,6 +58,26 @@ class Known:
     withdrawn: Mapping[int, Collection[tuple[str, str]]]  # (channel, topic) opted out of, by customer
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    What came of telling one run.
+
+    Attributes:
+        word: what it is counted as, "" for nothing.
+        columns: to be written, None when the row stays as it is.
+        is_over: nothing it has queued shall go out any more.
+    """
+
+    word: str = ""
+    columns: rows.Row | None = None
+    visits: Sequence[StepVisit] = ()
+    is_over: bool = False
+
+
+NOTHING = Told()
+
+
 @transaction.atomic(savepoint=False)
 def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
     """
@@ -63,21 +86,22 @@ def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
     Returns:
         How many runs ended, by reason, and how many were "woken".
     """
-    runs = _concerned(events)
+    runs = _concerned(events, now)
     if not runs:
         return Counter()
     known = Known(ruled_out([(run.plan, run.row.customer_id) for run in runs], now), _withdrawn(runs))
-    changed: dict[int, rows.Row] = {}
-    visits: list[StepVisit] = []
-    counts: Counter[str] = Counter()
-    for run in runs:
-        row, visit, what = _tell(run, known, now)
-        if row:
-            changed[run.row.pk] = row
-            visits += visit
-            counts[what] += 1
-    rows.write(changed, visits)
-    return counts
+    told = [(run.row, _tell(run, known, now)) for run in runs]
+    rows.write(
+        {row.pk: what.columns for row, what in told if what.columns},
+        [visit for _, what in told for visit in what.visits],
+    )
+    over = [row for row, what in told if what.is_over]
+    if over:
+        # What such a run has put on the ledger and has not gone out yet is no longer wanted.
+        cancel.cancel_queued(
+            customer_ids={row.customer_id for row in over}, enrolment_ids=[row.pk for row in over], now=now
+        )
+    return Counter(what.word for _, what in told if what.word)
 
 
 def why_it_ends(plan: Plan, fact: Fact, *, key: str, entered_at: datetime) -> str:
@@ -89,9 +113,10 @@ def why_it_ends(plan: Plan, fact: Fact, *, key: str, entered_at: datetime) -> st
     return fact.name if plan.exit_on(fact) else ""
 
 
-def _concerned(events: Sequence[Event]) -> list[Run]:
+def _concerned(events: Sequence[Event], now: datetime) -> list[Run]:
     """
-    The runs whose flows listen to any of these events, locked; also ended ones whose goal still counts.
+    The runs whose flows listen to any of these events, locked; also ended ones whose messages may still be on their way
+    or whose goal still counts.
 
     They are looked up without a lock first, so that a batch waits for the runner only where it has something to say.
     """
@@ -99,7 +124,11 @@ def _concerned(events: Sequence[Event]) -> list[Run]:
     for event in sorted(events, key=lambda event: (event.occurred_at, event.pk)):
         by_customer[event.customer_id].append(Fact.of(event))
     first = min(event.occurred_at for event in events)
-    open_ = Q(state=Enrolment.State.ACTIVE) | Q(goal_at=None, goal_until__gte=first)
+    open_ = (
+        Q(state=Enrolment.State.ACTIVE)
+        | Q(state=Enrolment.State.COMPLETED, ended_at__gte=now - MAY_STILL_SEND)
+        | Q(goal_at=None, goal_until__gte=first)
+    )
     candidates = Enrolment.objects.filter(open_, Among("customer", by_customer)).values_list(
         "pk", "customer", "version"
     )
@@ -107,7 +136,7 @@ def _concerned(events: Sequence[Event]) -> list[Run]:
     heard: dict[int, list[Fact]] = {}
     for pk, customer, version in candidates:
         plan = plans.plan_of(versions[version])
-        facts = [fact for fact in by_customer[customer] if plan.exit_rules or fact.name in plan.hears]
+        facts = [fact for fact in by_customer[customer] if fact.name in plan.hears or plan.exit_rules]
         if facts:
             heard[pk] = facts
     if not heard:
@@ -120,36 +149,41 @@ def _concerned(events: Sequence[Event]) -> list[Run]:
     ]
 
 
-def _tell(run: Run, known: Known, now: datetime) -> tuple[rows.Row | None, list[StepVisit], str]:
-    """(columns to write, visits to add, what happened) for one run."""
+def _tell(run: Run, known: Known, now: datetime) -> Told:
+    """What the run's events do to it, one after the other."""
     row = run.row
     if row.state != Enrolment.State.ACTIVE:
-        return _late_goal(run)
+        return _tell_ended(run)
     state = rows.state_of(row)
     visits: list[StepVisit] = []
-    goal_at, what = row.goal_at, ""
+    goal_at, is_woken = row.goal_at, False
     for fact in run.facts:
         outcome = interpreter.wake(run.plan, state, fact, now=now, zone=run.zone) if _own(run, fact) else None
         reason = _why(run, state, fact, known)
         if reason == GOAL:
             goal_at = goal_at or fact.at
         if reason and not (outcome and reason == GOAL):
-            end = rows.ended(state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
-            return end, [*visits, rows.interrupted(row, state, now=now, reason=reason)], reason
+            columns = rows.ended(state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
+            visits.append(rows.interrupted(row, state, now=now, reason=reason))
+            return Told(reason, columns, visits, is_over=True)
         if outcome:
             # The goal itself may be what the run waits for: then it is counted, and the step's own path is taken.
-            state, what = outcome.state, "woken"
+            state, is_woken = outcome.state, True
             visits += [rows.visit_row(row, visit) for visit in outcome.visits]
-    return (rows.under_way(state, goal_at=goal_at) if what else None), visits, what
+    return Told("woken", rows.under_way(state, goal_at=goal_at), visits) if is_woken else NOTHING
 
 
-def _late_goal(run: Run) -> tuple[rows.Row | None, list[StepVisit], str]:
-    """A run that is over, or was only watched, still counts as converted when the goal is reached in time."""
+def _tell_ended(run: Run) -> Told:
+    """A run that is over still converts when the goal is reached in time, and an exit still stops its messages."""
+    row = run.row
     for fact in run.facts:
-        ends = why_it_ends(run.plan, fact, key=run.row.key, entered_at=run.row.entered_at)
-        if ends == GOAL and run.row.goal_until and fact.at <= run.row.goal_until:
-            return {name: getattr(run.row, name) for name in rows.COLUMNS} | {"goal_at": fact.at}, [], GOAL
-    return None, [], ""
+        reason = why_it_ends(run.plan, fact, key=row.key, entered_at=row.entered_at)
+        if reason == GOAL and row.goal_at is None and row.goal_until and fact.at <= row.goal_until:
+            columns = {name: getattr(row, name) for name in rows.COLUMNS} | {"goal_at": fact.at}
+            return Told(GOAL, columns, is_over=True)
+        if reason:
+            return Told(is_over=True)
+    return NOTHING
 
 
 def _own(run: Run, fact: Fact) -> bool:

@@ -27,6 +27,7 @@ from journeys.flows.plan import KeyedRule, Plan
 from journeys.flows.steps.base import Effect, Facts, Question
 from journeys.flows.steps.send import SendMessage
 from journeys.models import Enrolment, Flow, StepVisit
+from messaging.outbox import cancel
 
 logger = logging.getLogger("waymark.journeys")
 
@@ -151,6 +152,11 @@ def _stopped(runs: Sequence[_Run], now: datetime) -> tuple[list[tuple[_Run, rows
             ended.append((run, rows.ended(run.state, now=now, as_=as_, reason=reason, goal_at=run.row.goal_at)))
         else:
             going.append(run)
+    if ended:
+        over = [run.row for run, _ in ended]
+        cancel.cancel_queued(
+            customer_ids={row.customer_id for row in over}, enrolment_ids=[row.pk for row in over], now=now
+        )
     return ended, going
 
 

@@ -63,21 +63,23 @@ def publish(flow: Flow, *, actor: User | None, now: datetime) -> FlowVersion:
         InvalidDefinition: the draft has faults.
         CannotPublish: the flow is archived.
     """
-    flow = Flow.objects.select_for_update().get(pk=flow.pk)
-    if flow.state == Flow.State.ARCHIVED:
+    stored = Flow.objects.select_for_update().get(pk=flow.pk)
+    if stored.state == Flow.State.ARCHIVED:
         raise CannotPublish(_("This flow is archived."))
-    faults = faults_of(flow.draft)
+    faults = faults_of(stored.draft)
     if faults:
         raise InvalidDefinition(faults)
-    print_ = fingerprint(flow.draft)
-    version = flow.live_version
+    print_ = fingerprint(stored.draft)
+    version = stored.live_version
     if version is None or version.fingerprint != print_:
-        number = flow.versions.count() + 1
+        number = stored.versions.count() + 1
         version = FlowVersion.objects.create(
-            flow=flow, number=number, definition=flow.draft, fingerprint=print_, published_at=now, published_by=actor
-        )
-    flow.live_version, flow.state, flow.updated_at = version, Flow.State.LIVE, now
-    flow.save(update_fields=["live_version", "state", "updated_at"])
+            flow=stored, number=number, definition=stored.draft, fingerprint=print_, published_at=now,
+            published_by=actor,
+        )  # fmt: skip
+    for row in (stored, flow):
+        row.live_version, row.state, row.updated_at = version, Flow.State.LIVE, now
+    stored.save(update_fields=["live_version", "state", "updated_at"])
     Enrolment.objects.active().filter(flow=flow, is_paused=True).update(is_paused=False)
     return version
 

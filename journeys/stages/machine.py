@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -96,10 +96,8 @@ def _questions(
 ) -> Iterator[_Question]:
     for case in cases:
         standing = standings[case.key]
-        place = case.ruleset.place(standing)
-        if standing.is_held(now):
-            # As if there were no hold, to see where the rules would move them.
-            place = replace(place, settled_at=standing.settled_at)
+        # Under a hold as if there were none, to see where the rules would move them.
+        place = case.ruleset.place(standing, with_hold=not standing.is_held(now))
         asked = rules.worth_asking(place, case.facts, case.ruleset.rules)
         if asked:
             yield _Question(case, standing, place, asked)

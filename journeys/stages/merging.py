@@ -41,11 +41,14 @@ def merge_positions(*, survivor: Customer, loser: Customer, now: datetime) -> li
 
 def _join(kept: Standing, lost: Standing, ruleset: Ruleset, now: datetime) -> list[StageMove]:
     """Change `kept` (in memory) to where both together stand; the move, if it is one."""
-    facts = [Fact.of(event) for event in Event.objects.filter(customer=kept.customer_id, name__in=ruleset.listens)]
-    place, _steps = rules.advance(_furthest(ruleset.place(kept), ruleset.place(lost)), facts, ruleset.rules)
     before = kept.stage_id
-    kept.stand_at(place)
+    kept.stand_at(_furthest(ruleset.place(kept, with_hold=False), ruleset.place(lost, with_hold=False)))
     kept.held_until = max((it.held_until for it in (kept, lost) if it.held_until), default=None)
+    place = ruleset.place(kept)
+    if not kept.is_held(now):
+        events = Event.objects.filter(customer=kept.customer_id, name__in=ruleset.listens)
+        place, _steps = rules.advance(place, [Fact.of(event) for event in events], ruleset.rules)
+        kept.stand_at(place)
     if place.stage is None or place.stage == before:
         return []
     return [

@@ -39,9 +39,9 @@ class Ruleset:
         """Every event name that some rule asks about."""
         return frozenset(name for rule in self.rules for name in rule.events | rule.context)
 
-    def place(self, standing: Standing) -> Place:
-        """The position as the rules see it; after a hold, what happened during it says nothing."""
-        settled = [at for at in (standing.settled_at, standing.held_until) if at]
+    def place(self, standing: Standing, *, with_hold: bool = True) -> Place:
+        """The position as the rules see it: `with_hold`, what happened during a hold says nothing."""
+        settled = [at for at in (standing.settled_at, standing.held_until if with_hold else None) if at]
         return Place(
             stage=standing.stage_id,
             rank=self.ranks[standing.stage_id] if standing.stage_id else -1,

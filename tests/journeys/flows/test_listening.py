@@ -299,3 +299,35 @@ def test_hearing_costs_the_same_number_of_queries_whatever_the_batch() -> None:
     few = cost(3)
     assert cost(60) == few
     assert few <= 8
+
+
+# --- what is queued already -------------------------------------------------------------------
+
+
+def test_a_message_that_has_not_left_yet_is_taken_back_when_its_run_ends(customer: Customer) -> None:
+    live_flow(send("remind"), PAUSE, trigger=CART, exits=[{"event": "Order Completed"}])
+    happens(customer, "Checkout Started", day(1))
+    runner.run_due(now=day(1), limit=10)
+    happens(customer, "Order Completed", day(1.1))
+    message = Message.objects.get()
+    assert (message.state, message.reason) == ("cancelled", "stopped")
+
+
+def test_the_last_message_of_a_run_that_is_complete_is_taken_back_too(customer: Customer) -> None:
+    live_flow(send("remind"), trigger=CART, exits=[{"event": "Order Completed"}])
+    happens(customer, "Checkout Started", day(1))
+    runner.run_due(now=day(1), limit=10)
+    assert ended(customer) == ("completed", "")
+    happens(customer, "Order Completed", day(1.1))
+    assert ended(customer) == ("completed", "")
+    assert Message.objects.get().state == "cancelled"
+
+
+def test_messages_of_other_runs_and_messages_that_left_stay(customer: Customer) -> None:
+    live_flow(send("remind"), PAUSE, trigger=CART, exits=[{"event": "Order Completed"}])
+    live_flow(send("other"), PAUSE, trigger=CART)
+    happens(customer, "Checkout Started", day(1))
+    runner.run_due(now=day(1), limit=10)
+    Message.objects.filter(cause__step="remind").update(state="sent", wire_at=day(1))
+    happens(customer, "Order Completed", day(1.1))
+    assert set(Message.objects.values_list("cause__step", "state")) == {("remind", "sent"), ("other", "queued")}
