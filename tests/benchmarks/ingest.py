@@ -1,0 +1,87 @@
+"""Facts: `record_many` with stage machine and flow triggers on, beside a raw multi-row INSERT of the same events."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from django.db import connection
+
+from crm.events import log
+from crm.events.types import EventDraft
+from crm.lib import bell
+from crm.models import Customer, Event
+from journeys.flows import presets as flow_presets
+from messaging import presets as template_presets
+from tests.benchmarks.harness import Rate, in_turn, row, scaled
+
+BATCH = 500
+NOW = datetime(2026, 3, 2, 5, tzinfo=UTC)
+NAMES = ("Product Viewed", "Product Added", "Checkout Started", "Order Completed", "Order Delivered")
+
+
+def rows() -> list[dict[str, str]]:
+    people = _people(scaled(20_000))
+    template_presets.install_templates(now=NOW)
+    flow_presets.install_flows(now=NOW, publish=True)
+    batches = scaled(20)
+    turns = count()
+
+    def ours() -> int:
+        with bell.silenced():
+            for _ in range(batches):
+                log.record_many(_drafts(people, next(turns)), now=NOW)
+        return batches * BATCH
+
+    def raw() -> int:
+        for _ in range(batches):
+            _insert(_drafts(people, next(turns)))
+        return batches * BATCH
+
+    mine, floor = in_turn(ours, raw)
+    return [
+        row(
+            f"events, batches of {BATCH}, all consequences", Rate(mine, "events"), Rate(floor, "rows"),
+            "must 0.3, goal 0.6",
+        )
+    ]  # fmt: skip
+
+
+def _people(n: int) -> list[int]:
+    Customer.objects.bulk_create(
+        (Customer(name=f"Person {k}", phone=f"+6681{k:07d}", created_at=NOW) for k in range(n)), batch_size=2000
+    )
+    return list(Customer.objects.values_list("pk", flat=True))
+
+
+def _drafts(people: list[int], turn: int) -> list[EventDraft]:
+    """A batch as a storefront sends it: each event of another customer, as in life mostly views."""
+    drafts = []
+    for number in range(BATCH):
+        name = NAMES[(turn * BATCH + number) % 7 % len(NAMES)]
+        customer = people[(turn * BATCH + number) * 7919 % len(people)]
+        properties = {
+            "order_id": f"{turn}-{number}", "total": "590.00", "currency": "THB", "sku": "KTL-1", "name": "Kettle",
+            "cart_id": f"cart-{customer}",
+        }  # fmt: skip
+        at = NOW - timedelta(seconds=BATCH - number)
+        drafts.append(EventDraft(name, customer, at, uuid.uuid4().hex, "bench", properties))
+    return drafts
+
+
+def _insert(drafts: list[EventDraft]) -> None:
+    """The floor: one INSERT with a placeholder for every value, nothing else."""
+    table = Event._meta.db_table
+    columns = "customer_id, name, occurred_at, received_at, source, dedupe_key, properties, object_type, object_id"
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, '', NULL)"] * len(drafts))
+    parameters: list[object] = []
+    for draft in drafts:
+        at = draft.occurred_at if connection.vendor == "postgresql" else draft.occurred_at.replace(tzinfo=None)
+        now = NOW if connection.vendor == "postgresql" else NOW.replace(tzinfo=None)
+        parameters += [
+            draft.customer_id, draft.name, at, now, draft.source, draft.dedupe_key, json.dumps(dict(draft.properties))
+        ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {values}", parameters)
