@@ -117,7 +117,7 @@ class TestPreferences:
 
     def test_the_page_shows_the_choices_and_hides_the_person(self, browser: Client, promotion: Message) -> None:
         page = browser.get(path(preferences_url(promotion.customer.public_id))).content.decode()
-        assert re.search(r'name="email\.promotions" checked', page)
+        assert re.search(r'name="email\.promotions" checked>', page)
         assert re.search(r'name="sms\.promotions">', page)
         assert "+66 ••• 678" in page
         assert "p•••@e•••.com" in page
