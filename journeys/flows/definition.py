@@ -9,7 +9,6 @@ What a flow is, as JSON: typed, checked, and given back without loss. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext as _
@@ -17,13 +16,17 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationErr
 
 from crm.rules import InvalidRule, parse_rule
 from crm.rules.schema import IsoDuration, Name, Shape, Slug, WhereList
+from journeys.flows.faults import UNION_TAG, Fault, InvalidDefinition, faults_of
 from journeys.flows.steps import AnyStep, Exit
 from journeys.flows.steps.base import RuleJson
 
+__all__ = [
+    "Definition", "EventExit", "EventTrigger", "Fault", "Goal", "InvalidDefinition", "ManualTrigger", "Reentry",
+    "RuleExit", "StageRef", "StageTrigger", "parse_definition",
+]  # fmt: skip
+
 MAX_STEPS = 200
 MAX_NESTING = 8
-_STEP_LISTS = {"steps", "then", "else", "missing", "past"}
-_TAG = "tag:"  # marks the names that unions add to pydantic's locations; they are no part of the document
 
 
 # --- what starts a flow -----------------------------------------------------------------------
@@ -59,14 +62,14 @@ TRIGGERS: dict[str, type[Shape]] = {"event": EventTrigger, "stage": StageTrigger
 def _kind_of_trigger(value: Any) -> str | None:
     for key, model in TRIGGERS.items():
         if isinstance(value, model) or (isinstance(value, dict) and key in value):
-            return _TAG + key
+            return UNION_TAG + key
     return None
 
 
 Trigger = Annotated[
-    Annotated[EventTrigger, Tag(_TAG + "event")]
-    | Annotated[StageTrigger, Tag(_TAG + "stage")]
-    | Annotated[ManualTrigger, Tag(_TAG + "manual")],
+    Annotated[EventTrigger, Tag(UNION_TAG + "event")]
+    | Annotated[StageTrigger, Tag(UNION_TAG + "stage")]
+    | Annotated[ManualTrigger, Tag(UNION_TAG + "manual")],
     Discriminator(_kind_of_trigger),
 ]
 
@@ -111,12 +114,13 @@ class RuleExit(Shape):
 def _kind_of_exit(value: Any) -> str | None:
     for key, model in (("event", EventExit), ("rule", RuleExit)):
         if isinstance(value, model) or (isinstance(value, dict) and key in value):
-            return _TAG + key
+            return UNION_TAG + key
     return None
 
 
 AnyExit = Annotated[
-    Annotated[EventExit, Tag(_TAG + "event")] | Annotated[RuleExit, Tag(_TAG + "rule")], Discriminator(_kind_of_exit)
+    Annotated[EventExit, Tag(UNION_TAG + "event")] | Annotated[RuleExit, Tag(UNION_TAG + "rule")],
+    Discriminator(_kind_of_exit),
 ]
 
 
@@ -159,26 +163,6 @@ def _walk(path: str, steps: Sequence[AnyStep], nesting: int) -> Iterator[tuple[s
 # --- reading and checking ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, where in the JSON, and in which step ("" outside of steps)."""
-
-    path: str
-    step: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
-
-
-class InvalidDefinition(ValueError):
-    """The JSON is no flow that could run; `faults` lists every reason."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = list(faults)
-
-
 def parse_definition(data: Any) -> Definition:
     """
     Read a definition and check that it could run.
@@ -191,7 +175,7 @@ def parse_definition(data: Any) -> Definition:
     try:
         definition = Definition.model_validate(data)
     except ValidationError as error:
-        raise InvalidDefinition([_fault(dict(detail), data) for detail in error.errors()]) from error
+        raise InvalidDefinition(faults_of(error, data)) from error
     except RecursionError as error:
         raise InvalidDefinition([Fault("", "", _("nested too deeply"))]) from error
     faults = [*_rule_faults(definition), *_tree_faults(definition)]
@@ -233,49 +217,3 @@ def _unreachable(path: str, steps: Sequence[AnyStep]) -> Iterator[Fault]:
     for index, step in enumerate(steps[:-1]):
         if isinstance(step, Exit):
             yield Fault(f"{path}[{index + 1}]", steps[index + 1].id, _("is never reached: an exit stands before it"))
-
-
-def _fault(detail: dict[str, Any], data: Any) -> Fault:
-    path, step, here = "", "", data
-    parts = list(detail["loc"])
-    for number, part in enumerate(parts):
-        if isinstance(part, str) and (part.startswith(_TAG) or _is_step_tag(parts, number)):
-            continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-        here = _inside(here, part)
-        if isinstance(here, dict) and isinstance(part, int) and isinstance(here.get("id"), str):
-            step = here["id"]
-    return Fault(path, step, _message(detail))
-
-
-def _is_step_tag(parts: list[int | str], number: int) -> bool:
-    """A step's type follows its index in a list of steps: ("steps", 0, "wait", "for")."""
-    return number >= 2 and isinstance(parts[number - 1], int) and parts[number - 2] in _STEP_LISTS
-
-
-def _inside(value: Any, part: int | str) -> Any:
-    if isinstance(value, dict):
-        return value.get(part)
-    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
-
-
-def _message(detail: dict[str, Any]) -> str:
-    match detail["type"]:
-        case "missing":
-            return _("is missing")
-        case "extra_forbidden":
-            return _("unknown key")
-        case "value_error":
-            return str(detail["msg"]).removeprefix("Value error, ")
-        case "union_tag_not_found" if "'type'" in str(detail["msg"]):
-            return _("needs a type")
-        case "union_tag_not_found" | "union_tag_invalid" if "_kind_of_" in str(detail["msg"]):
-            return _("needs one of the keys that say what kind it is")
-        case "union_tag_invalid":
-            return _("unknown type; known are %(known)s") % {"known": detail["ctx"]["expected_tags"].replace("'", "")}
-        case "model_attributes_type" | "model_type":
-            return _("not an object")
-        case "recursion_loop":
-            return _("nested too deeply")
-    message = str(detail["msg"])
-    return message[0].lower() + message[1:]
