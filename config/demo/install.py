@@ -6,19 +6,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from config.demo import shop, story
 from config.replay.history import History
 from config.replay.player import Player
+from crm.lib import bell
 from crm.lib.money import Money
 from crm.models import Customer, Product, ReplayRun, Shop, Source, Task, Ticket, Touchpoint, User
-from crm.services import work
+from crm.services import tickets, work
 from journeys.flows import presets as flow_presets
 from messaging import presets as template_presets
 from messaging.models import ChannelSettings
 
-RECENT = timedelta(days=10)
+RECENT = timedelta(days=7)
+SETTLED = timedelta(days=2)
 PASSWORD: Final = "waymark-demo"  # noqa: S105 - the demo's, printed at its start
 
 
@@ -45,8 +48,9 @@ def install(*, now: datetime, progress: Callable[[int, int], None], people: int 
 
     # What is long past is lived through in larger steps; of the last days every hour can be told apart.
     for until, step in ((end - RECENT, timedelta(hours=24)), (end, timedelta(hours=2))):
-        Player(history, run, until, slice_=step, tick=step / 2).play(advance)
-    _leave_work(end)
+        Player(history, run, until, slice_=step, tick=step).play(advance)
+    with bell.silenced():
+        _leave_work(end)
     run.finished_at = now
     run.save(update_fields=["finished_at"])
     return True
@@ -59,12 +63,13 @@ def _furnish(history: History, now: datetime) -> ReplayRun:
     current = Shop.current()
     current.name, current.time_zone, current.country, current.currency = shop.NAME, "Asia/Bangkok", "TH", "THB"
     current.save()
+    password = make_password(PASSWORD)  # once: hashing is slow on purpose
     for username, first, last, role in shop.STAFF:
         user = User(
             username=username, first_name=first, last_name=last, role=role, email=f"{username}@baancha.example",
             is_staff=role == User.Role.ADMIN, is_superuser=role == User.Role.ADMIN, date_joined=opening,
         )  # fmt: skip
-        user.set_password(PASSWORD)
+        user.password = password
         user.save()
     Source.objects.create(slug=shop.SOURCE, name="Web shop", allowed_origins=[shop.SITE], created_at=opening)
     Product.objects.bulk_create(
@@ -92,14 +97,21 @@ def _furnish(history: History, now: datetime) -> ReplayRun:
 
 @transaction.atomic
 def _leave_work(now: datetime) -> None:
-    """What a morning looks like: customers have owners, and there are things to do."""
+    """What a morning looks like: customers have owners, old matters are settled, and there are things to do."""
     sales = list(User.objects.filter(username__in=["nok", "somsak"]).order_by("username"))
-    for number, customer in enumerate(Customer.objects.known().order_by("pk")):
-        if number % 3 < len(sales):
-            Customer.objects.filter(pk=customer.pk).update(owner=sales[number % 3])
+    for number, owner in enumerate(sales):
+        people = list(Customer.objects.known().order_by("pk").values_list("pk", flat=True)[number::3])
+        Customer.objects.filter(pk__in=people).update(owner=owner)
     if Task.objects.filter(cause="demo").exists():
         return
-    demo = User.objects.get(username="demo")
+    demo, fah = User.objects.get(username="demo"), User.objects.get(username="fah")
+    for task in Task.objects.open().filter(created_at__lt=now - SETTLED):
+        work.complete_task(task, now=task.created_at + timedelta(hours=5), outcome="done")
+    for ticket in Ticket.objects.unsolved().filter(last_message_at__lt=now - SETTLED).select_related("customer"):
+        at = ticket.last_message_at + timedelta(hours=6)
+        answer = shop.REPLIES.get(ticket.customer.language, shop.REPLIES["en"])[0]
+        tickets.add_message(ticket, author="staff", body=answer, staff=fah, channel="web", now=at)
+        tickets.set_status(ticket, Ticket.Status.RESOLVED, now=at)
     for number, ticket in enumerate(
         Ticket.objects.waiting_for_us().select_related("customer").order_by("opened_at")[:4]
     ):

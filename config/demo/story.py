@@ -174,8 +174,10 @@ class _Life:
             self._dated(placed + timedelta(hours=self.random.uniform(1, 20)), reference, "cancelled_at")
             return
         self._dated(placed + timedelta(minutes=self.random.uniform(1, 40)), reference, "paid_at")
+        is_recent = self._is_recent(days=8)
         shipped = self._daytime(placed + timedelta(hours=self.random.uniform(12, 40)))
-        late = timedelta(days=self.random.uniform(1, 5)) if self._chance(0.1) else timedelta(0)
+        # The carrier has a bad week, so that late parcels can be seen.
+        late = timedelta(days=self.random.uniform(1, 5)) if self._chance(0.4 if is_recent else 0.1) else timedelta(0)
         delivered = self._daytime(max(shipped, placed) + timedelta(days=self.random.uniform(1, 2.2)) + late)
         if late:
             delivered = max(delivered, self._daytime(promised + late))
