@@ -60,17 +60,24 @@ def record_consents(
         for channel, topic, state in wanted
     )  # fmt: skip
     current = {(row.channel, row.topic_id): row for row in Consent.objects.filter(customer=customer)}
-    facts = []
-    for event in evidence:
-        row = current.get((event.channel, event.topic_id))
-        if row and row.since > at:
-            continue
-        changed = row is None or row.state != event.state
-        Consent.objects.update_or_create(
-            customer=customer, channel=event.channel, topic=event.topic, defaults={"state": event.state, "since": at}
-        )
-        if changed:
-            facts.append(_fact(event))
+    newer = [
+        event for event in evidence if not (row := current.get((event.channel, event.topic_id))) or row.since <= at
+    ]
+    Consent.objects.bulk_create(
+        [
+            Consent(customer=customer, channel=event.channel, topic=event.topic, state=event.state, since=at)
+            for event in newer
+        ],
+        update_conflicts=True,
+        unique_fields=["customer", "channel", "topic"],
+        update_fields=["state", "since"],
+    )
+    changed = [
+        event
+        for event in newer
+        if not (row := current.get((event.channel, event.topic_id))) or row.state != event.state
+    ]
+    facts = [_fact(event) for event in changed]
     log.record_many(facts, now=now)
     return evidence
 
