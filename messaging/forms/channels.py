@@ -48,7 +48,7 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         self.fields["provider"].choices = [(name, name) for name in registry.serving(channel)]  # type: ignore[attr-defined]
         self.fields["sender"].help_text = _SENDER_HELP[channel]
         has_config = bool(self.instance.sealed_config)
-        self.fields["config"].help_text = _KEPT if has_config else _("JSON; kept encrypted and never shown again.")
+        self.fields["config"].help_text = _KEPT if has_config else _SEALED
         if not has_config:
             del self.fields["forget"]
 
@@ -73,6 +73,10 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         return {} if given is None and self.cleaned_data.get("forget") else given
 
 
+_SEALED = _(
+    'JSON; kept encrypted and never shown again. With {"receipts": "by_hand"} the sandbox leaves it to you what '
+    "becomes of a message."
+)
 _KEPT = _("Something is stored. It is never shown; leave this empty to keep it.")
 _SENDER_HELP = {
     Channel.SMS: _("As registered with the network: a number, or at most 11 letters and digits."),

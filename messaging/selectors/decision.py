@@ -13,7 +13,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from messaging.channels.reasons import Reason
+from messaging.channels.reasons import Reason, label_of
 from messaging.models import FrequencyCap, Message, Suppression
 
 PASSED, STOPPED, NOT_ASKED = "passed", "stopped", "not_asked"
@@ -44,7 +44,7 @@ def gates(message: Message) -> list[Gate]:
     for title, reasons, explain in _GATES:
         here = is_open and stopped_by in reasons
         verdict = STOPPED if here else PASSED if is_open else NOT_ASKED
-        found.append(Gate(title, verdict, _detail(explain, inputs, message if here else None) if is_open else ""))
+        found.append(Gate(title, verdict, explain(inputs, stopped_by if here else "") if is_open else ""))
         is_open = is_open and not here
     return found
 
@@ -54,23 +54,19 @@ def decided_at(message: Message) -> datetime | None:
     return datetime.fromisoformat(message.decision["inputs"]["at"]) if message.decision else None
 
 
-def _detail(explain: Callable[[Inputs], str], inputs: Inputs, stopped: Message | None) -> str:
+def _who(inputs: Inputs, stopped: str) -> str:
     # What is wrong with a person is not among the inputs: the reason itself says it.
-    return str(stopped.reason_label) if stopped and explain is _who else explain(inputs)
+    return str(label_of(stopped)) if stopped else _("on record, with an address")
 
 
-def _who(inputs: Inputs) -> str:
-    return _("on record, with an address")
-
-
-def _address(inputs: Inputs) -> str:
+def _address(inputs: Inputs, stopped: str) -> str:
     if inputs["answer"]:
         return _("not asked: it answers what they have just written")
     scopes = [str(Suppression.Scope(scope).label) for scope in inputs["suppressed"]]
     return _("suppressed for %(what)s") % {"what": ", ".join(scopes)} if scopes else _("nothing stands against it")
 
 
-def _consent(inputs: Inputs) -> str:
+def _consent(inputs: Inputs, stopped: str) -> str:
     if inputs["answer"]:
         return _("not asked: it answers what they have just written")
     if inputs["consent"] == "in":
@@ -80,13 +76,13 @@ def _consent(inputs: Inputs) -> str:
     return _("never asked, and marketing needs a yes") if inputs["marketing"] else _("a service message needs none")
 
 
-def _complaint(inputs: Inputs) -> str:
+def _complaint(inputs: Inputs, stopped: str) -> str:
     if not inputs["marketing"]:
         return _("holds up promotions only")
     return _("a complaint is open") if inputs["open_complaint"] else _("none is open")
 
 
-def _caps(inputs: Inputs) -> str:
+def _caps(inputs: Inputs, stopped: str) -> str:
     if not inputs["marketing"]:
         return _("service messages are not counted")
     said = [
@@ -97,24 +93,30 @@ def _caps(inputs: Inputs) -> str:
     return ", ".join(said) or _("the shop sets no limit")
 
 
-def _quiet_hours(inputs: Inputs) -> str:
+def _quiet_hours(inputs: Inputs, stopped: str) -> str:
     clock = datetime.fromisoformat(inputs["local"])
     told = _("it was %(time)s in %(zone)s") % {"time": f"{clock:%H:%M}", "zone": inputs["zone"].replace("_", " ")}
     quiet = inputs["quiet_hours"]
     if not quiet:
         return _("none for this channel and country; %(told)s") % {"told": told}
+    if not stopped and _within(f"{clock:%H:%M}", quiet["from"], quiet["to"]):
+        return _("%(from)s to %(to)s, but not for such a message; %(told)s") % {**quiet, "told": told}
     return _("%(from)s to %(to)s; %(told)s") % {**quiet, "told": told}
 
 
-def _expiry(inputs: Inputs) -> str:
+def _within(clock: str, starts: str, ends: str) -> bool:
+    return starts <= clock < ends if starts <= ends else clock >= starts or clock < ends
+
+
+def _expiry(inputs: Inputs, stopped: str) -> str:
     if not inputs["expires_at"]:
         return _("it does not go stale")
     at = localtime(datetime.fromisoformat(inputs["expires_at"]))
     return _("of no use after %(at)s") % {"at": date_format(at, "j M Y, H:i")}
 
 
-# The order of messaging.outbox.policy.decide.
-_GATES: tuple[tuple[Promise, frozenset[str], Callable[[Inputs], str]], ...] = (
+# In the order of messaging.outbox.policy.decide. Each explains its inputs; `stopped` is the reason if it stopped here.
+_GATES: tuple[tuple[Promise, frozenset[str], Callable[[Inputs, str], str]], ...] = (
     (gettext_lazy("Person"), frozenset({Reason.ERASED, Reason.MERGED, Reason.UNREACHABLE}), _who),
     (gettext_lazy("Suppressed address"), frozenset({Reason.SUPPRESSED}), _address),
     (gettext_lazy("Consent"), frozenset({Reason.NO_CONSENT, Reason.OPTED_OUT}), _consent),

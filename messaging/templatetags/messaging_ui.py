@@ -9,8 +9,7 @@ from django.template.context import Context
 from django.utils.functional import Promise
 from django.utils.html import urlize as linked
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
@@ -33,13 +32,13 @@ MARKS = {
 }  # fmt: skip
 
 STEPS = {
-    "queued": _l("queued"), "cleared": _l("cleared to go"), "wire": _l("handed over"), "sent": _l("sent"),
-    "unknown": _l("answer lost"), "delivered": _l("delivered"), "ended": _l("ended"), "due": _l("next try"),
+    "queued": _("queued"), "cleared": _("cleared to go"), "wire": _("handed over"), "sent": _("sent"),
+    "unknown": _("answer lost"), "delivered": _("delivered"), "ended": _("ended"), "due": _("next try"),
 }  # fmt: skip
 NEWS = {
-    News.SENT: _l("on its way"), News.DELIVERED: _l("delivered"), News.UNDELIVERED: _l("not delivered"),
-    News.BLOCKED: _l("the recipient blocks adverts"), News.UNKNOWN_ADDRESS: _l("no such address"),
-    News.COMPLAINED: _l("marked as spam"),
+    News.SENT: _("on its way"), News.DELIVERED: _("delivered"), News.UNDELIVERED: _("not delivered"),
+    News.BLOCKED: _("the recipient blocks adverts"), News.UNKNOWN_ADDRESS: _("no such address"),
+    News.COMPLAINED: _("marked as spam"),
 }  # fmt: skip
 
 
@@ -85,7 +84,7 @@ def because(message: Message) -> str:
 def first_words(message: Message) -> str:
     """What it says, or will say, in one line."""
     name = message.template.name if message.template else message.source_body
-    return message.subject or message.body or name or _("(no text)")
+    return message.subject or message.body or name or str(_("(no text)"))
 
 
 @register.filter

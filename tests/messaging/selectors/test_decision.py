@@ -73,6 +73,15 @@ def test_a_service_message_says_why_marketing_rules_do_not_matter() -> None:
     assert told["Frequency"] == "service messages are not counted"
 
 
+def test_quiet_hours_of_marketing_do_not_hold_up_a_service_message() -> None:
+    service = asked(shop=SHOP, is_marketing=False)
+    (told,) = [gate for gate in gates(service) if gate.title == "Quiet hours"]
+    assert (told.verdict, told.detail) == (
+        "passed",
+        "09:00 to 20:00, but not for such a message; it was 10:00 in Asia/Bangkok",
+    )
+
+
 def test_an_answer_is_not_asked_about_consent() -> None:
     told = {str(gate.title): gate.detail for gate in gates(asked(is_answer=True, consent="out"))}
     assert told["Consent"] == "not asked: it answers what they have just written"
