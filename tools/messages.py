@@ -124,7 +124,7 @@ def placeholders(text: str) -> list[str]:
 
 
 def _strings(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
 def _longest(message: Message) -> str:

@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from crm.access.contacts import address_for, name_for
 from crm.events import types
@@ -26,6 +26,16 @@ from crm.models import Customer, Purchase
 
 register = template.Library()
 RATING = 5
+# The ways a ticket comes in that we know by name; a storefront may send others.
+WAYS_IN = {
+    "sms": gettext_lazy("SMS"),
+    "email": gettext_lazy("Email"),
+    "line": gettext_lazy("LINE"),
+    "web": gettext_lazy("website"),
+    "phone": gettext_lazy("phone"),
+    "shop": gettext_lazy("in the shop"),
+    "review": gettext_lazy("review"),
+}
 THAI_LEADING_VOWELS = "เแโใไ"
 
 
@@ -41,6 +51,12 @@ def icon(name: str) -> SafeString:
 def money(minor: int | None, currency: str) -> str:
     """An amount stored in minor units, e.g. `purchase.total_minor|money:purchase.currency` → "1,290.00 THB"."""
     return "" if minor is None else str(Money(minor, currency))
+
+
+@register.filter
+def way_in(channel: str) -> str:
+    """By which way a ticket or a turn of it came: "line" → "LINE"; as it was sent when we have no name for it."""
+    return str(WAYS_IN.get(channel, channel))
 
 
 @register.filter

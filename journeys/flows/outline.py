@@ -99,7 +99,7 @@ def _terms(definition: Definition) -> list[tuple[str, str]]:
         }
         terms.append((_("Goal"), said))
     if definition.holdout:
-        terms.append((_("Held out"), _("%(n)s %% are only watched, to compare") % {"n": definition.holdout}))
+        terms.append((_("Held out"), _("%(n)s%% are only watched, to compare") % {"n": definition.holdout}))
     return terms
 
 
@@ -170,7 +170,8 @@ def _window(window: WindowSpec) -> str:
     clock = _("goes on between %(from)s and %(to)s") % {"from": window.opens, "to": window.closes}
     if len(window.days) == len(_DAYS):
         return clock
-    return f"{clock}, {', '.join(str(_DAYS[day]) for day in window.days)}"
+    days = ", ".join(str(_DAYS[day]) for day in window.days)
+    return _("%(clock)s, %(days)s") % {"clock": clock, "days": days}
 
 
 def _send(step: Send, names: Names) -> tuple[str, str, list[str]]:

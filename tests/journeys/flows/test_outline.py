@@ -90,7 +90,7 @@ def test_terms_say_who_comes_in_who_leaves_and_what_counts() -> None:
         ("Again", "30 days after the last entry at the earliest, for each order_id apart"),
         ("Leaves early when", "Money refunded; has an open ticket"),
         ("Goal", "Wrote a review within 14 days"),
-        ("Held out", "10 % are only watched, to compare"),
+        ("Held out", "10% are only watched, to compare"),
     ]
 
 
