@@ -53,7 +53,7 @@ def test_a_gzip_bomb_is_refused_by_what_it_unpacks_to() -> None:
         read_body(posted(packed, HTTP_CONTENT_ENCODING="gzip"), 2000)
 
 
-@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"whole")[:-9], zlib.compress(b"zlib")])
+@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"whole", mtime=0)[:-9], zlib.compress(b"zlib")])
 def test_what_is_not_gzip_is_unreadable(packed: bytes) -> None:
     with pytest.raises(BodyUnreadable):
         read_body(posted(packed, HTTP_CONTENT_ENCODING="gzip"), 100)
