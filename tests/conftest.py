@@ -21,8 +21,16 @@ def why_skipped(marker: str) -> str:
     return ""
 
 
+def keep_what_migrations_wrote(item: pytest.Item) -> None:
+    """A transactional test empties the tables behind it: all of them must put the migrations' rows back, or none."""
+    marker = item.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction") and not marker.kwargs.get("serialized_rollback"):
+        item.add_marker(pytest.mark.django_db(**{**marker.kwargs, "serialized_rollback": True}), append=False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        keep_what_migrations_wrote(item)
         for marker in ("postgres", "redis", "browser"):
             if item.get_closest_marker(marker) and (reason := why_skipped(marker)):
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from crm.events import log
@@ -278,3 +279,24 @@ def test_enrolling_costs_the_same_number_of_queries_whatever_the_batch() -> None
     few = cost(2)
     assert cost(50) == few
     assert few <= 10
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_two_workers_that_see_the_same_moment_enter_a_customer_once() -> None:
+    flow, customer = live_flow(trigger=CART, reentry={"policy": "after_exit"}), CustomerFactory.create()
+    barrier = Barrier(2)
+
+    def see(number: int) -> None:
+        barrier.wait()
+        happens(customer, "Checkout Started", day(number / 100))
+        connections.close_all()
+
+    for round_ in range(1, 6):
+        workers = [Thread(target=see, args=(2 * round_ + part,)) for part in (0, 1)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert flow.enrolments.active().count() == 1
+        flow.enrolments.all().delete()

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from crm.events import log
@@ -331,3 +332,28 @@ def test_messages_of_other_runs_and_messages_that_left_stay(customer: Customer) 
     Message.objects.filter(cause__step="remind").update(state="sent", wire_at=day(1))
     happens(customer, "Order Completed", day(1.1))
     assert set(Message.objects.values_list("cause__step", "state")) == {("remind", "sent"), ("other", "queued")}
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_an_exit_that_meets_the_runner_at_work_waits_for_it_and_still_ends_the_run() -> None:
+    live_flow(PAUSE, {**PAUSE, "id": "more"}, trigger=CART, exits=[{"event": "Order Completed"}])
+    customer = CustomerFactory.create()
+    happens(customer, "Checkout Started", day(1))
+
+    def order() -> None:
+        happens(customer, "Order Completed", day(2))
+        connections.close_all()
+
+    with transaction.atomic():
+        # The runner's own locks, held while the order comes in.
+        list(Enrolment.objects.due(day(2)).locked(skip=True))
+        worker = Thread(target=order)
+        worker.start()
+        assert runner.run_due(now=day(2), limit=10) == {"resting": 1}
+    worker.join()
+    assert ended(customer) == ("exited", "Order Completed")
+    assert list(StepVisit.objects.order_by("pk").values_list("step", "outcome")) in (
+        [("pause", "waited"), ("more", "left")],
+        [("pause", "left")],
+    )

@@ -299,7 +299,7 @@ def test_a_batch_costs_the_same_number_of_queries_whatever_its_size() -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_workers_that_each_see_one_of_two_views_do_not_both_miss_the_pair(request: pytest.FixtureRequest) -> None:
     # A transactional test empties the tables behind it, so this one makes the journey it needs.
     considered = StageFactory.create(rank=1)
