@@ -11,10 +11,10 @@ from django.db.models import Max, Q, QuerySet
 from crm.models import Customer, Identity, User
 from messaging.models import ChannelSettings, Message, SandboxText
 from messaging.models.channel import SANDBOX
+from messaging.selectors.log import ADDRESSES
 
 CONVERSATIONS = 40
 TEXTS = 80
-_ADDRESSES = (Identity.Kind.PHONE, Identity.Kind.EMAIL, Identity.Kind.LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ def _state(bubble: Bubble) -> str:
 
 
 def _addresses_of(customers: QuerySet[Customer]) -> QuerySet[Identity, str]:
-    identities = Identity.objects.filter(customer__in=customers.values("pk"), kind__in=_ADDRESSES)
+    identities = Identity.objects.filter(customer__in=customers.values("pk"), kind__in=ADDRESSES)
     return identities.values_list("value", flat=True)
 
 
 def _owners(addresses: Collection[str]) -> Mapping[str, Customer]:
     """Whose addresses these are, by address in lower case."""
     wanted = {address.lower() for address in addresses} | set(addresses)
-    rows = Identity.objects.filter(value__in=wanted, kind__in=_ADDRESSES).select_related("customer")
+    rows = Identity.objects.filter(value__in=wanted, kind__in=ADDRESSES).select_related("customer")
     return {row.value.lower(): row.customer for row in rows}

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from crm.models import Event, User
+from crm.models import Customer, Event, Identity, User
 from messaging.models import Attempt, Message, Receipt
 from messaging.outbox import sender
 from messaging.outbox.queue import MessageRequest, queue_messages
@@ -83,6 +83,7 @@ def test_addresses_are_masked_for_those_who_may_not_see_them(sign_in: SignIn) ->
         ("?q=ploy", ["held"]),
         ("?q=081-234", ["held"]),
         ("?q=nobody", []),
+        ("?q=old@EXAMPLE.com", ["held"]),
         ("?state=held&channel=email", []),
     ],
 )
@@ -91,6 +92,7 @@ def test_each_filter_narrows_the_log(manager: Client, query: str, found: list[st
         body="held", reason="quiet_hours", topic=topic("promotions"), customer__name="Ploy Suwan",
         customer__phone="+66812345678", cause={"kind": "flow", "flow": "win-back", "step": "offer"},
     )  # fmt: skip
+    Identity.objects.create(customer=Customer.objects.get(), kind="email", value="old@example.com")
     MessageFactory(body="waiting", template=make_template("review-request", en="How is it?"))
     MessageFactory(body="unclear", channel="email", address="a@example.com", state=State.UNKNOWN)
     assert table(manager, query) == found
@@ -287,3 +289,10 @@ def test_who_may_not_write_to_customers_may_not_act_on_messages(sign_in: SignIn,
 def test_lists_of_trouble_lead_to_the_log(manager: Client) -> None:
     assert manager.get("/messages/unclear/").headers["Location"] == "/messages/?state=unclear"
     assert manager.get("/messages/failed/").headers["Location"] == "/messages/?state=failed"
+
+
+def test_a_search_that_means_very_many_people_finds_them_all(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "FEW", 1)
+    for number in range(3):
+        MessageFactory(customer__name=f"Ploy {number}", body=f"to {number}")
+    assert table(manager, "?q=ploy") == ["to 2", "to 1", "to 0"]

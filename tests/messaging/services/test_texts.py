@@ -1,0 +1,54 @@
+from typing import Any
+
+import pytest
+
+from crm.models import Customer
+from messaging.models import Message
+from messaging.services.texts import CannotWrite, send_text
+from tests.factories.crm import NOON, CustomerFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def send(customer: Customer, **changes: Any) -> Message:
+    values = {"channel": "sms", "topic": "after_sales", "body": "Hello", "once": "1", "actor": UserFactory()}
+    return send_text(customer=customer, now=NOON, **{**values, **changes})
+
+
+def test_the_cause_names_who_wrote() -> None:
+    actor = UserFactory(first_name="Mali")
+    message = send(CustomerFactory(), actor=actor)
+    assert message.cause == {"kind": "staff", "user": actor.pk, "name": "Mali"}
+
+
+def test_two_people_may_say_the_same_thing() -> None:
+    customer = CustomerFactory()
+    send(customer)
+    send(customer)
+    assert Message.objects.count() == 2
+
+
+def test_marketing_is_queued_and_asked_about_when_it_is_due() -> None:
+    message = send(CustomerFactory(), topic="promotions")
+    assert (message.state, message.lane) == ("queued", Message.Lane.MARKETING)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "fault"),
+    [
+        ({"channel": "line"}, "address", "there is no address to write to"),
+        ({"topic": "gossip"}, "topic", "there is no such topic"),
+        ({"body": " \n"}, "body", "there is nothing to say"),
+        ({"channel": "email"}, "subject", "an email needs a subject"),
+        ({"body": "x" * 1531}, "body", "too long: an SMS of more than 10 segments is not sent"),
+    ],
+)
+def test_what_cannot_be_written_says_why(changes: dict[str, str], field: str, fault: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        send(CustomerFactory(), **changes)
+    assert (refused.value.field, refused.value.message) == (field, fault)
+    assert not Message.objects.exists()
+
+
+def test_ten_segments_still_go() -> None:
+    assert send(CustomerFactory(), body="x" * 1530).state == "queued"
