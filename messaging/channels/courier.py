@@ -8,6 +8,7 @@ runs only while there is nothing else to do, and lives as long as the worker, wi
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
@@ -31,10 +32,20 @@ class Courier:
         A failure it raises is the outcome; time running out, or any other error, means that nobody knows: `Uncertain`.
         """
         flying: dict[asyncio.Task[Outcome], Parcel] = {}
+        landed: deque[asyncio.Task[Outcome]] = deque()
+        arrival = asyncio.Event()
+
+        def land(task: asyncio.Task[Outcome]) -> None:
+            landed.append(task)
+            arrival.set()
+
         try:
-            while self._take_off(parcels, deliver, flying):
-                landed, _ = self._loop.run_until_complete(asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED))
-                for task in landed:
+            while self._take_off(parcels, deliver, flying, land):
+                # Waiting for an event costs the same however many are in the air; asyncio.wait asks each of them.
+                self._loop.run_until_complete(arrival.wait())
+                arrival.clear()
+                while landed:
+                    task = landed.popleft()
                     yield flying.pop(task), task.result()
         finally:
             self._give_up(flying)
@@ -43,11 +54,17 @@ class Courier:
         self._loop.close()
 
     def _take_off(
-        self, parcels: Iterator[Parcel], deliver: Deliver, flying: dict[asyncio.Task[Outcome], Parcel]
+        self,
+        parcels: Iterator[Parcel],
+        deliver: Deliver,
+        flying: dict[asyncio.Task[Outcome], Parcel],
+        land: Callable[[asyncio.Task[Outcome]], None],
     ) -> bool:
         """Start calls while there is room; false when all have landed and none is left."""
         while len(flying) < self._in_flight and (parcel := next(parcels, None)) is not None:
-            flying[self._loop.create_task(self._outcome(parcel, deliver))] = parcel
+            task = self._loop.create_task(self._outcome(parcel, deliver))
+            task.add_done_callback(land)
+            flying[task] = parcel
         return bool(flying)
 
     async def _outcome(self, parcel: Parcel, deliver: Deliver) -> Outcome:
