@@ -1,6 +1,6 @@
 """One round of all due work in the foreground: the worker's tick, for tests, replays and `manage.py tick`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Min
 
@@ -29,11 +29,12 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
 
 def next_due_at() -> datetime | None:
     """The earliest instant at which anything falls due; None when nothing waits. Four reads of an index's first row."""
-    awaited = Purchase.objects.filter(delivered_at=None, cancelled_at=None, late_since=None)
+    awaited = Purchase.objects.filter(delivered_at=None, cancelled_at=None, late_since=None, promised_at__isnull=False)
     times = (
         Enrolment.objects.active().filter(is_paused=False).aggregate(at=Min("due_at")),
         {"at": sender.next_due_at()},
-        awaited.aggregate(at=Min("promised_at")),
+        # A promise breaks when its moment is over.
+        {"at": promise and promise + timedelta.resolution},
         FailedReaction.objects.open().aggregate(at=Min("retry_at")),
     )
     return min((found["at"] for found in times if found["at"]), default=None)

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 
@@ -67,10 +68,10 @@ def local_time(text: str, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def _open_bytes(path: Path) -> io.BufferedIOBase:
+def _open_bytes(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
+    return cast(BinaryIO, gzip.open(path, "rb")) if zipped else path.open("rb")
 
 
 def _open(path: Path) -> io.TextIOWrapper:

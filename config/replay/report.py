@@ -89,8 +89,8 @@ def _shown(value: Any) -> str:
 
 
 def _revenue(orders: QuerySet[Purchase]) -> dict[str, str]:
-    totals = orders.values_list("currency").annotate(total=Sum("total_minor")).order_by("currency")
-    return {currency: str(Money(total, currency).amount) for currency, total in totals}
+    totals = orders.values_list("currency").annotate(revenue=Sum("total_minor")).order_by("currency")
+    return {currency: str(Money(revenue, currency).amount) for currency, revenue in totals}
 
 
 def _counts(rows: QuerySet[Any], by: str) -> dict[str, int]:

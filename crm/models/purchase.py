@@ -37,11 +37,15 @@ class PurchaseQuerySet(models.QuerySet["Purchase"]):
         overdue = models.Q(delivered_at=None, cancelled_at=None, promised_at__lt=now)
         return self.filter(delivered_late | overdue, promised_at__isnull=False)
 
-    def overdue(self, now: datetime) -> PurchaseQuerySet:
-        """Promised by now, and still neither delivered nor cancelled: work to do."""
-        return self.filter(delivered_at=None, cancelled_at=None, promised_at__lt=now).exclude(
+    def awaited(self) -> PurchaseQuerySet:
+        """Promised, and neither delivered nor called off."""
+        return self.filter(delivered_at=None, cancelled_at=None, promised_at__isnull=False).exclude(
             status__in=[Purchase.Status.REFUNDED, Purchase.Status.COMPLETED]
         )
+
+    def overdue(self, now: datetime) -> PurchaseQuerySet:
+        """Awaited, and the promise is past: work to do."""
+        return self.awaited().filter(promised_at__lt=now)
 
 
 class Purchase(Factual, models.Model):
