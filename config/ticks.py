@@ -29,7 +29,7 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
 
 def next_due_at() -> datetime | None:
     """The earliest instant at which anything falls due; None when nothing waits. Four reads of an index's first row."""
-    awaited = Purchase.objects.filter(delivered_at=None, cancelled_at=None, late_since=None, promised_at__isnull=False)
+    promise = Purchase.objects.awaited().filter(late_since=None).aggregate(at=Min("promised_at"))["at"]
     times = (
         Enrolment.objects.active().filter(is_paused=False).aggregate(at=Min("due_at")),
         {"at": sender.next_due_at()},
