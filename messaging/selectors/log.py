@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -73,20 +73,18 @@ def matching(
     """
     rows = Message.objects.visible_to(user)
     if text:
-        rows = rows.filter(customer__in=_people(user, text))
+        rows = rows.filter(_of(user, text))
     exact = {"channel": channel, "topic__slug": topic, "template__slug": template, "cause__flow": flow}
     return rows.filter(**{name: value for name, value in exact.items() if value})
 
 
-def _people(user: User, text: str) -> Sequence[int] | QuerySet[Customer, int]:
-    """Who is meant: a few are named one by one, so that the database goes by them and reads no other message."""
+def _of(user: User, text: str) -> Q:
+    """Whose messages are meant: a few people are named one by one, so that the database reads no other's."""
     addresses = Identity.objects.filter(kind__in=ADDRESSES, value__contains=text.lower()).values("customer")
     visible = Customer.objects.visible_to(user)
-    found = visible.filter(Q(pk__in=visible.matching(text).values("pk")) | Q(pk__in=addresses)).values_list(
-        "pk", flat=True
-    )
-    few = list(found[: FEW + 1])
-    return few if len(few) <= FEW else found
+    found = visible.filter(Q(pk__in=visible.matching(text).values("pk")) | Q(pk__in=addresses))
+    few = list(found.values_list("pk", flat=True)[: FEW + 1])
+    return Q(customer__in=few) if len(few) <= FEW else Q(Exists(found.filter(pk=OuterRef("customer"))))
 
 
 def view_counts(rows: QuerySet[Message]) -> list[tuple[View, int]]:
