@@ -1,7 +1,7 @@
 """
 Reports of orders, refunds and reviews become records, each in a savepoint: a bad one refuses no other.
 
-The records know their own facts, so nothing here writes to the log. What each report means is read in `commerce`.
+The records know their own facts. What each report means is read in `commerce`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
+from crm.events import log
+from crm.events.types import EventDraft
 from crm.models import Customer, Product, Purchase, Refund, Shop
 from crm.services import commerce, purchases, refunds, reviews
 from crm.services.commerce import KnownOrder, Unusable
@@ -92,6 +94,7 @@ def _record_orders(
         known[order.reference] = KnownOrder(order.customer_id, order.placed_at, order.total)
         orders.append((place, report, order))
     keys: set[str] = set()
+    updates: list[tuple[int, Report, Purchase]] = []
     for (place, report, order), recorded in zip(orders, _store([order for *_, order in orders], now), strict=True):
         if isinstance(recorded, Result):
             results[place] = recorded
@@ -99,8 +102,30 @@ def _record_orders(
             results[place] = DUPLICATE
         else:
             results[place] = ACCEPTED
+            if report.name == "Order Updated":
+                updates.append((place, report, recorded.purchase))
         keys.add(report.key)
+    results.update(_record_updates(updates, source, now))
     return results
+
+
+def _record_updates(updates: Sequence[tuple[int, Report, Purchase]], source: str, now: datetime) -> dict[int, Result]:
+    """That an order was changed is no date of the purchase: it is a fact of its own, told apart by its report."""
+    drafts = [
+        EventDraft(
+            name=report.name,
+            customer_id=purchase.customer_id,
+            occurred_at=report.occurred_at,
+            dedupe_key=report.key,
+            source=source,
+            properties=report.properties,
+            object_type="purchase",
+            object_id=purchase.pk,
+        )
+        for _, report, purchase in updates
+    ]
+    new = {event.dedupe_key for event in log.record_many(drafts, now=now)} if drafts else set()
+    return {place: ACCEPTED if report.key in new else DUPLICATE for place, report, _ in updates}
 
 
 def _known(entries: Sequence[tuple[int, Report]], source: str) -> dict[str, Purchase]:

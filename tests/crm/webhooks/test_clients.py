@@ -29,6 +29,8 @@ def source() -> Source:
 def client_of(live_server: LiveServer, **options: Any) -> Iterator[tuple[Client, list[Exception]]]:
     """The client with its own thread and queue; flushed and stopped at the end."""
     failures: list[Exception] = []
+    # One connection a call, so that the server's threads end here and not after the test's database has gone.
+    _session.headers["Connection"] = "close"
     client = Client(
         "wk_test", host=live_server.url, on_error=lambda error, _batch: failures.append(error), max_retries=1, **options
     )
@@ -37,8 +39,6 @@ def client_of(live_server: LiveServer, **options: Any) -> Iterator[tuple[Client,
         client.flush()
     finally:
         client.join()
-        _session.close()
-        # The server's threads end with the connection, and must before the test's database goes.
         for thread in threading.enumerate():
             if "process_request_thread" in thread.name:
                 thread.join(10)

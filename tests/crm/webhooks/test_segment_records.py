@@ -139,6 +139,14 @@ def test_an_update_without_money_leaves_the_total(shop: Storefront) -> None:
 
     purchase = Purchase.objects.get()
     assert (purchase.total_minor, purchase.promised_at.day) == (111_280, 6)
+    assert facts() == ["Order Completed", "Order Updated"]
+
+
+def test_the_same_update_again_is_one_fact(shop: Storefront) -> None:
+    update = track("Order Updated", "m-2", order_id="1001", total=99, currency="THB")
+    shop.send(ordered(), update, update)
+    shop.send(update)
+    assert facts() == ["Order Completed", "Order Updated"]
 
 
 def test_a_cancelled_order_is_cancelled_in_either_spelling(shop: Storefront) -> None:
