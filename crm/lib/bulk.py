@@ -8,8 +8,9 @@ These functions send no model signals and fill no auto_now fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 import orjson
@@ -40,22 +41,15 @@ def insert_new(model: type[Row], rows: Sequence[Row], *, unique: Sequence[str]) 
         f"INSERT INTO {_quote(model._meta.db_table)} ({columns}) {_select(fields)} "
         f"ON CONFLICT DO NOTHING RETURNING {returning}"
     )
-    readers = [(field.attname, _preparer(field)) for field in fields]
-    values = [[prepare(getattr(row, name)) for name, prepare in readers] for row in rows]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_dump(fields, values)])
-        inserted = {tuple(map(_comparable, key)): pk for pk, *key in cursor.fetchall()}
-    new = []
-    key_readers = [(field.attname, _preparer(field)) for field in key_fields]
-    for row in rows:
-        key = tuple(_comparable(prepare(getattr(row, name))) for name, prepare in key_readers)
-        pk = inserted.pop(key, None)
-        if pk is not None:
-            row.pk = pk
-            row._state.adding = False
-            row._state.db = connection.alias
-            new.append(row)
-    return new
+        cursor.execute(sql, [_dump(fields, _values(fields, rows, attrgetter))])
+        inserted = cursor.fetchall()
+    new = list(_told_apart(rows, inserted, key_fields))
+    for row, pk in new:
+        row.pk = pk
+        row._state.adding = False
+        row._state.db = connection.alias
+    return [row for row, _ in new]
 
 
 def update_rows(
@@ -82,11 +76,24 @@ def update_rows(
     assignments = ", ".join(f"{_quote(f.column)} = x.{_quote(f.column)}" for f in setters)
     conditions = " AND ".join(f"{table}.{_quote(f.column)} = x.{_quote(f.column)}" for f in matchers)
     sql = f"UPDATE {table} SET {assignments} FROM ({_select(both)}) AS x WHERE {conditions}"  # noqa: S608
-    readers = [(field.attname, _preparer(field)) for field in both]
-    values = [[prepare(row[name]) for name, prepare in readers] for row in rows]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_dump(both, values)])
+        cursor.execute(sql, [_dump(both, _values(both, rows, itemgetter))])
         return int(cursor.rowcount)
+
+
+def _told_apart(
+    rows: Sequence[Row], inserted: Sequence[Sequence[Any]], key_fields: Sequence[models.Field[Any, Any]]
+) -> Iterator[tuple[Row, Any]]:
+    """The rows that were inserted, in their order, with their primary keys."""
+    if len(inserted) == len(rows):
+        # Nothing was left out, and both databases return what they insert in the order it was selected.
+        yield from zip(rows, (pk for pk, *_ in inserted), strict=True)
+        return
+    by_key = {tuple(map(_comparable, key)): pk for pk, *key in inserted}
+    for row, values in zip(rows, _values(key_fields, rows, attrgetter), strict=True):
+        pk = by_key.pop(tuple(map(_comparable, values)), None)
+        if pk is not None:
+            yield row, pk
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
@@ -115,25 +122,35 @@ def _cast(field: models.Field[Any, Any]) -> str:
     return str(field.rel_db_type(connection) if field.is_relation else field.cast_db_type(connection)).split("(")[0]
 
 
-# Values that need no preparing: orjson writes them as the column reads them.
-_PLAIN = frozenset({str, int, float, bool, type(None)})
-_PLAIN_ON_POSTGRESQL = _PLAIN | {datetime, date}
+def _values(
+    fields: Sequence[models.Field[Any, Any]], rows: Iterable[Any], getter: Callable[..., Callable[[Any], Any]]
+) -> list[list[Any]]:
+    """The columns of every row as the JSON carries them. `getter`: attrgetter for objects, itemgetter for mappings."""
+    read = getter(*(field.attname for field in fields))
+    values = [list(read(row)) if len(fields) > 1 else [read(row)] for row in rows]
+    for index, prepare in [(index, _preparer(field)) for index, field in enumerate(fields)]:
+        if prepare:
+            for row in values:
+                row[index] = prepare(row[index])
+    return values
 
 
-def _preparer(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
-    """What turns a value of `field` into what goes into the JSON; looked up once a statement, called for every row."""
-    if connection.vendor == "postgresql":
-        plain, prepare = _PLAIN_ON_POSTGRESQL, field.get_prep_value
-        if isinstance(field, models.JSONField):
-            return lambda value: value
-    else:
-        plain, prepare = _PLAIN, lambda value: field.get_db_prep_save(value, connection)
-        if isinstance(field, models.JSONField):
-            return prepare
+# What SQLite has no type for: the field knows how it is written there.
+_WRITTEN_OTHERWISE_ON_SQLITE = (
+    models.JSONField, models.DateField, models.TimeField, models.DurationField, models.DecimalField, models.UUIDField,
+    models.BinaryField,
+)  # fmt: skip
+
+
+def _preparer(field: models.Field[Any, Any]) -> Callable[[Any], Any] | None:
+    """What a value of `field` must go through before it is dumped; None for the most, which orjson writes well."""
     if not type(field).__module__.startswith("django."):
         # A field of somebody else's may have something to say about text, too.
-        return prepare
-    return lambda value: value if type(value) in plain else prepare(value)
+        return lambda value: field.get_db_prep_save(value, connection)
+    column = getattr(field, "target_field", field)
+    if connection.vendor != "postgresql" and isinstance(column, _WRITTEN_OTHERWISE_ON_SQLITE):
+        return lambda value: field.get_db_prep_save(value, connection)
+    return None
 
 
 def _dump(fields: Sequence[models.Field[Any, Any]], values: Sequence[Sequence[Any]]) -> str:

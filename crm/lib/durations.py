@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 _PATTERN = re.compile(
     r"^P(?!$)(?:(?P<years>[0-9]+)Y)?(?:(?P<months>[0-9]+)M)?(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
@@ -33,6 +34,7 @@ class Duration:
         return timedelta(days=365 * years + 30 * months + self.days) + self.clock
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> Duration:
     """
     Read an ISO 8601 duration such as P7D, PT24H, P1M or P1DT12H.

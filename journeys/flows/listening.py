@@ -19,6 +19,7 @@ from crm.lib import zones
 from crm.lib.among import Among
 from crm.models import Consent, Event, Shop
 from crm.rules import matches
+from journeys.events import STAGE_CHANGED
 from journeys.facts import Fact
 from journeys.flows import interpreter, plans, rows
 from journeys.flows.interpreter import State
@@ -136,7 +137,8 @@ def _concerned(events: Sequence[Event], now: datetime) -> list[Run]:
     heard: dict[int, list[Fact]] = {}
     for pk, customer, version in candidates:
         plan = plans.plan_of(versions[version])
-        facts = [fact for fact in by_customer[customer] if fact.name in plan.hears or plan.exit_rules]
+        asks = bool(plan.exit_rules)
+        facts = [fact for fact in by_customer[customer] if fact.name in plan.hears or (asks and not _is_echo(fact))]
         if facts:
             heard[pk] = facts
     if not heard:
@@ -147,6 +149,11 @@ def _concerned(events: Sequence[Event], now: datetime) -> list[Run]:
         Run(row, plans.plan_of(versions[row.version_id]), heard[row.pk], zones.zone(row.time_zone, fallback))
         for row in locked
     ]
+
+
+def _is_echo(fact: Fact) -> bool:
+    """A move made by the very events that are told next: exit rules are asked then, with all moves made."""
+    return fact.name == STAGE_CHANGED and fact.properties.get("cause") == "event"
 
 
 def _tell(run: Run, known: Known, now: datetime) -> Told:

@@ -37,7 +37,7 @@ class Ruleset:
     @cached_property
     def listens(self) -> frozenset[str]:
         """Every event name that some rule asks about."""
-        return frozenset(name for rule in self.rules for name in rule.events | rule.context)
+        return frozenset(name for rule in self.rules for name in rule.touches)
 
     def place(self, standing: Standing, *, with_hold: bool = True) -> Place:
         """The position as the rules see it: `with_hold`, what happened during a hold says nothing."""

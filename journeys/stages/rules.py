@@ -74,6 +74,7 @@ class Rule:
     Attributes:
         rank: the stage's place in its journey.
         context: names of the facts its history conditions count.
+        touches: `events` and `context` together.
     """
 
     id: int
@@ -85,6 +86,7 @@ class Rule:
     priority: int
     may_move_back: bool
     context: frozenset[str]
+    touches: frozenset[str]
 
 
 def read_rule(
@@ -103,7 +105,9 @@ def read_rule(
     if faults:
         raise InvalidRule(faults)
     context = frozenset(name for condition in conditions for name in condition.names)
-    return Rule(id, stage, rank, names, tests, tuple(conditions), priority, may_move_back, context)
+    return Rule(
+        id, stage, rank, names, tests, tuple(conditions), priority, may_move_back, context, touches=names | context
+    )
 
 
 def _read(adapter: TypeAdapter[Any], data: Any, path: str, faults: list[Fault]) -> Any:
@@ -306,7 +310,8 @@ Needs = dict[str, datetime | None]  # event name → from when on; None: all of 
 
 def worth_asking(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Sequence[Rule]:
     """The rules of a journey by which new `facts` could still change `place`; mostly few, often none."""
-    touched = [rule for rule in rules if any(fact.name in rule.events or fact.name in rule.context for fact in facts)]
+    names = {fact.name for fact in facts}
+    touched = [rule for rule in rules if not rule.touches.isdisjoint(names)]
     if any(rule.may_move_back for rule in touched):
         return rules
     first = min(fact.at for fact in facts)
@@ -341,9 +346,8 @@ def needed(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Needs:
 
 def _may_decide(facts: Sequence[Fact], rules: Sequence[Rule]) -> bool:
     """Could one of the new facts make a rule that may move back apply?"""
-    return any(
-        fact.name in rule.events or fact.name in rule.context for rule in rules if rule.may_move_back for fact in facts
-    )
+    names = {fact.name for fact in facts}
+    return any(rule.may_move_back and not rule.touches.isdisjoint(names) for rule in rules)
 
 
 def _need(needs: Needs, name: str, since: datetime | None) -> None:
