@@ -38,10 +38,13 @@ class Chart:
 def frame(kind: str, width: int, height: float, title: Text, spoken: str, parts: Iterable[SafeString]) -> SafeString:
     """The <svg> around `parts`; screen readers say `title` and `spoken`."""
     number = next(_numbers)
+    drawn = mark_safe("".join(parts))
+    # An image is one thing to a screen reader: links inside it could not be reached.
+    role = "group" if "<a " in drawn else "img"
     return format_html(
-        '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-labelledby="chart-{}-title chart-{}-text">'
+        '<svg class="chart {}" viewBox="0 0 {} {}" role="{}" aria-labelledby="chart-{}-title chart-{}-text">'
         '<title id="chart-{}-title">{}</title><desc id="chart-{}-text">{}</desc>{}</svg>',
-        kind, width, f"{height:.0f}", number, number, number, title, number, spoken, mark_safe("".join(parts)),
+        kind, width, f"{height:.0f}", role, number, number, number, title, number, spoken, drawn,
     )  # fmt: skip
 
 

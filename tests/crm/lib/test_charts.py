@@ -52,6 +52,7 @@ def test_a_funnel_gives_each_step_its_share_of_the_first() -> None:
     assert chart.headers == ("Stage", "Customers", "%")
     assert chart.rows == (("Known", "200", "100%"), ("Bought", "50", "25%"))
     assert '<a href="/b/">' in chart.svg
+    assert 'role="group"' in chart.svg  # an image would hide the link from screen readers
     assert 'width="120.0"' in chart.svg  # a quarter of 480
 
 
@@ -65,7 +66,7 @@ def test_a_sankey_gives_every_ribbon_the_same_scale_and_leaves_out_who_nobody_pa
     chart = sankey([Link("a", "b", 30), Link("a", "c", 10)])
     assert chart.rows == (("Awareness", "Buying", "30"), ("Awareness", "Coming <back>", "10"))
     heights = {float(height) for height in re.findall(r'class="node [^"]+"[^>]*height="([\d.]+)"', chart.svg)}
-    assert heights == {304.0, 228.0, 76.0}
+    assert heights == {288.0, 216.0, 72.0}
     alone = sankey([Link("a", "b", 5)])
     assert "Coming" not in alone.svg
 
@@ -86,4 +87,5 @@ def test_every_chart_names_itself_for_screen_readers_and_draws_no_inline_style()
     assert number
     assert f'<title id="chart-{number[1]}-title">Moves</title>' in svg
     assert "Awareness → Buying: 5" in svg
+    assert 'role="img"' in svg
     assert "style=" not in svg
