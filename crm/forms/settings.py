@@ -7,6 +7,7 @@ import re
 from django import forms
 from django.conf import settings
 from django.core.validators import validate_slug
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from crm.access.keys import SCOPES
@@ -83,7 +84,9 @@ class ApiKeyForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Which program will use it."))
     scopes = forms.MultipleChoiceField(
         label=_("What it may do"), widget=forms.CheckboxSelectMultiple,
-        choices=lambda: [(scope.name, f"{scope.name}: {scope.label}") for scope in SCOPES.values()],
+        choices=lambda: [
+            (scope.name, format_html("{} <code>{}</code>", scope.label, scope.name)) for scope in SCOPES.values()
+        ],
     )  # fmt: skip
     source = forms.CharField(
         label=_("Writes records as source"), max_length=64, initial="api", validators=[validate_slug]
