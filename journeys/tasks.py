@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from crm.lib.rounds import work_off
 from journeys.flows import runner
-from journeys.flows.enrolment import BELL
+from journeys.flows.listening import BELL
 from journeys.stages import health
 
 PER_ROUND = 1_000

@@ -26,11 +26,10 @@ from crm.rules import matches
 from journeys.facts import Fact
 from journeys.flows import calendar, interpreter, plans, rows
 from journeys.flows.interpreter import State, Status
-from journeys.flows.listening import GOAL, why_it_ends
+from journeys.flows.listening import BELL, GOAL, why_it_ends
 from journeys.flows.plan import Plan
 from journeys.models import Enrolment, Flow, FlowVersion
 
-BELL = "run_due"
 STALE = timedelta(hours=72)
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Q
 
-from crm.lib import zones
+from crm.lib import bell, zones
 from crm.lib.among import Among
 from crm.models import Consent, Event, Shop
 from crm.rules import matches
@@ -29,8 +29,10 @@ from journeys.models import Enrolment, StepVisit
 from messaging.channels.reasons import Reason
 from messaging.outbox import cancel
 
+BELL = "run_due"
 # A message expires a day after its step unless the step says otherwise; within this time an exit still stops it.
 MAY_STILL_SEND = timedelta(days=3)
+WOKEN = "woken"
 GOAL, RULE, CONSENT, UNREACHABLE = "goal reached", "exit rule", "consent withdrawn", "not reachable"
 # Why a message did not go out that mean: this person cannot be reached this way.
 _CLOSED = frozenset(
@@ -102,7 +104,10 @@ def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
         cancel.cancel_queued(
             customer_ids={row.customer_id for row in over}, enrolment_ids=[row.pk for row in over], now=now
         )
-    return Counter(what.word for _, what in told if what.word)
+    counts = Counter(what.word for _, what in told if what.word)
+    if counts[WOKEN]:
+        bell.ring(BELL)
+    return counts
 
 
 def why_it_ends(plan: Plan, fact: Fact, *, key: str, entered_at: datetime) -> str:
@@ -177,7 +182,7 @@ def _tell(run: Run, known: Known, now: datetime) -> Told:
             # The goal itself may be what the run waits for: then it is counted, and the step's own path is taken.
             state, is_woken = outcome.state, True
             visits += [rows.visit_row(row, visit) for visit in outcome.visits]
-    return Told("woken", rows.under_way(state, goal_at=goal_at), visits) if is_woken else NOTHING
+    return Told(WOKEN, rows.under_way(state, goal_at=goal_at), visits) if is_woken else NOTHING
 
 
 def _tell_ended(run: Run) -> Told:

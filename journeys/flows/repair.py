@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from crm.lib import bell
-from journeys.flows.enrolment import BELL
+from journeys.flows.listening import BELL
 from journeys.models import Enrolment
 
 

@@ -266,6 +266,23 @@ def test_hearing_the_same_event_again_changes_nothing(customer: Customer) -> Non
     assert Enrolment.objects.values().get() == before
 
 
+def test_a_wake_and_an_entry_that_is_due_ring_for_the_worker_and_a_wait_does_not(
+    customer: Customer, django_capture_on_commit_callbacks: Any
+) -> None:
+    live_flow(answer(), trigger=CART)
+    live_flow(send("hi"), trigger={"event": "Order Paid"})
+
+    def rings(name: str, at: float) -> int:
+        with django_capture_on_commit_callbacks() as callbacks:
+            happens(customer, name, day(at))
+        return len(callbacks)
+
+    assert rings("Checkout Started", 1) == 0
+    assert rings("Page Viewed", 1.5) == 0
+    assert rings("Product Reviewed", 2) == 1
+    assert rings("Order Paid", 3) == 1
+
+
 # --- cost -------------------------------------------------------------------------------------
 
 
