@@ -50,15 +50,14 @@ class WaitEvent(Step):
         if moment.due_at is not None:
             return Go("timed_out", into="else", contested=True)
         deadline = calendar.add(moment.arrived_at, parse_duration(self.timeout), moment.zone)
+        # It may have happened already, between the time the plan had the wait begin and the runner's.
         since = self.listens_from(moment.since, moment.zone)
-        if since < moment.now:
-            # Something may have happened already between the plan's time and the runner's.
-            question = Happened(self.id, self.event, since, deadline, self.where)
-            if question not in moment.facts:
-                return Ask([question])
-            found = moment.facts[question]
-            if found is not None:
-                return _heard(found)
+        question = Happened(self.id, self.event, since, deadline, self.where)
+        if question not in moment.facts:
+            return Ask([question])
+        found = moment.facts[question]
+        if found is not None:
+            return _heard(found)
         return Rest(deadline, awaits=self.event)
 
 

@@ -256,6 +256,24 @@ def test_a_review_that_arrives_late_but_was_written_in_time_stops_the_reminder(c
     ]  # fmt: skip
 
 
+def test_an_answer_in_the_same_batch_and_at_the_same_instant_as_the_entry_is_heard(customer: Customer) -> None:
+    live_flow(answer(then=[send("thank")]), trigger=CART)
+    log.record_many(
+        [told(customer, "Checkout Started", day(1)), told(customer, "Product Reviewed", day(1))], now=day(1)
+    )
+    runner.run_due(now=day(1), limit=10)
+    assert list(StepVisit.objects.order_by("pk").values_list("step", "outcome")) == [
+        ("answer", "heard"), ("thank", "queued"),
+    ]  # fmt: skip
+
+
+def test_a_run_does_not_hear_the_event_that_started_it(customer: Customer) -> None:
+    live_flow(answer(), trigger={"event": "Product Reviewed"}, reentry={"policy": "once"})
+    happens(customer, "Product Reviewed", day(1))
+    runner.run_due(now=day(1.1), limit=10)
+    assert run_of(customer).stand == "event"
+
+
 def test_hearing_the_same_event_again_changes_nothing(customer: Customer) -> None:
     live_flow(answer(), trigger=CART)
     happens(customer, "Checkout Started", day(1))
@@ -269,18 +287,19 @@ def test_hearing_the_same_event_again_changes_nothing(customer: Customer) -> Non
 def test_a_wake_and_an_entry_that_is_due_ring_for_the_worker_and_a_wait_does_not(
     customer: Customer, django_capture_on_commit_callbacks: Any
 ) -> None:
-    live_flow(answer(), trigger=CART)
-    live_flow(send("hi"), trigger={"event": "Order Paid"})
+    live_flow(PAUSE, trigger=CART)
+    live_flow(answer(), trigger={"event": "Order Paid"})
 
     def rings(name: str, at: float) -> int:
         with django_capture_on_commit_callbacks() as callbacks:
             happens(customer, name, day(at))
+        runner.run_due(now=day(at), limit=10)
         return len(callbacks)
 
     assert rings("Checkout Started", 1) == 0
     assert rings("Page Viewed", 1.5) == 0
-    assert rings("Product Reviewed", 2) == 1
-    assert rings("Order Paid", 3) == 1
+    assert rings("Order Paid", 2) == 1
+    assert rings("Product Reviewed", 3) == 1
 
 
 # --- cost -------------------------------------------------------------------------------------
