@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
-from crm.admin.base import page_link
+from crm.admin.base import SECURE_URLS, page_link
 from crm.events import log
 from crm.models import Product, Purchase, PurchaseItem, Refund
 
@@ -75,6 +75,7 @@ class RefundAdmin(admin.ModelAdmin[Refund]):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin[Product]):
+    formfield_overrides = SECURE_URLS
     list_display = ("sku", "name", "category", "brand", "time_of_use", "repurchase_after")
     list_filter = ("category",)
     search_fields = ("sku", "name")

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from simple_history.admin import SimpleHistoryAdmin
 
-from crm.admin.base import ReadOnlyAdmin, page_link
+from crm.admin.base import SECURE_URLS, ReadOnlyAdmin, page_link
 from crm.models import Note, Review, Task, Ticket, TicketMessage, Touchpoint, TouchpointVisit
 
 
@@ -35,6 +35,7 @@ class TicketMessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Review)
 class ReviewAdmin(SimpleHistoryAdmin):
+    formfield_overrides = SECURE_URLS
     list_display = ("rating", "customer", "product", "site", "status", "verified", "reviewed_at")
     list_filter = ("status", "rating", "site", "verified")
     list_select_related = ("customer", "product")
@@ -45,6 +46,7 @@ class ReviewAdmin(SimpleHistoryAdmin):
 
 @admin.register(Touchpoint)
 class TouchpointAdmin(admin.ModelAdmin[Touchpoint]):
+    formfield_overrides = SECURE_URLS
     list_display = ("name", "kind", "code", "place", "campaign", "starts_on", "ends_on")
     list_filter = ("kind",)
     search_fields = ("name", "code", "campaign")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from crm.admin.base import ReadOnlyInline
+from crm.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from messaging.models import Template, TemplateVariant, TemplateVersion
 
 
@@ -48,3 +48,11 @@ class TemplateVersionAdmin(admin.ModelAdmin[TemplateVersion]):
 
     def has_delete_permission(self, request: HttpRequest, obj: TemplateVersion | None = None) -> bool:
         return obj is None or obj.published_at is None
+
+
+@admin.register(TemplateVariant)
+class TemplateVariantAdmin(ReadOnlyAdmin):
+    list_display = ("version", "language", "subject")
+    list_filter = ("language",)
+    list_select_related = ("version__template",)
+    search_fields = ("version__template__slug", "subject", "body")
