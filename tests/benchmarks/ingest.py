@@ -37,7 +37,7 @@ def rows() -> list[dict[str, str]]:
 
     def raw() -> int:
         for _ in range(batches):
-            _insert(_drafts(people, next(turns)))
+            insert_plainly(_drafts(people, next(turns)))
         return batches * BATCH
 
     mine, floor = in_turn(ours, raw)
@@ -71,7 +71,7 @@ def _drafts(people: list[int], turn: int) -> list[EventDraft]:
     return drafts
 
 
-def _insert(drafts: list[EventDraft]) -> None:
+def insert_plainly(drafts: list[EventDraft]) -> None:
     """The floor: one INSERT with a placeholder for every value, nothing else."""
     table = Event._meta.db_table
     columns = "customer_id, name, occurred_at, received_at, source, dedupe_key, properties, object_type, object_id"
