@@ -86,7 +86,9 @@ def ingest_many(items: Sequence[Item], *, source: str, now: datetime) -> list[Re
         return []
     results = _rename(items, source, now)
     people = _owners([(place, item) for place, item in enumerate(items) if place not in results], source, now)
-    profiles.put_profiles([Said(pk, item.profile, item.occurred_at) for _, item, pk in people if item.profile], now=now)
+    said = [Said(pk, item.profile, item.occurred_at) for _, item, pk in people if item.profile]
+    if said:
+        profiles.put_profiles(said, now=now)
     results |= _record_facts(people, source, now)
     _record_visits([(item, pk) for _, item, pk in people], now)
     spoken = [(place, _report(item, pk)) for place, item, pk in people if _is_record(item)]

@@ -57,8 +57,6 @@ def put_profiles(said: Sequence[Said], *, now: datetime) -> None:
 
     A fixed number of queries for the batch; only consent that changes costs more, since each change is evidence.
     """
-    if not said:
-        return
     people = Customer.objects.in_bulk({entry.customer_id for entry in said})
     companies = _companies([entry.profile.company for entry in said if entry.profile.company])
     changed = {}
