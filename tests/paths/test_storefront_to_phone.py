@@ -217,10 +217,17 @@ def test_a_stage_machine_that_raises_is_made_good_later(world: World, monkeypatc
 
 
 def test_a_reply_on_the_phone_becomes_a_ticket_of_the_same_customer(world: World) -> None:
-    from messaging.inbound import receive_text
+    from messaging.inbound.receive import receive_text
 
     world.order()
-    receive_text(channel="sms", from_address="+66812345678", body="Where is my kettle?", provider_id="in-1", now=START)
+    receive_text(
+        channel="sms",
+        from_address="+66812345678",
+        body="Where is my kettle?",
+        provider="sandbox",
+        provider_id="in-1",
+        now=START,
+    )
 
     customer = Customer.objects.get()
     ticket = customer.tickets.get()
@@ -229,12 +236,19 @@ def test_a_reply_on_the_phone_becomes_a_ticket_of_the_same_customer(world: World
 
 
 def test_stop_by_reply_withholds_what_was_still_to_come(world: World) -> None:
-    from messaging.inbound import receive_text
+    from messaging.inbound.receive import receive_text
 
     publish("review-request", REVIEW_REQUEST)
     world.at(START + DAY)
     world.order(delivered_at=(START + DAY).isoformat())
-    receive_text(channel="sms", from_address="+66812345678", body=" StOp. ", provider_id="in-1", now=START + DAY)
+    receive_text(
+        channel="sms",
+        from_address="+66812345678",
+        body=" StOp. ",
+        provider="sandbox",
+        provider_id="in-1",
+        now=START + DAY,
+    )
     world.until(START + 30 * DAY)
 
     assert not any("how is order" in text for text in texts())
