@@ -26,9 +26,7 @@ def test_the_database_gets_the_rows_of_the_table_and_loses_the_others():
     call_command("sync_schedules", verbosity=0)
 
     rows = Schedule.objects.order_by("name").values_list("name", "func", "schedule_type", "repeats")
-    assert list(rows) == [
-        (job.name, job.func, "D", -1) for job in NIGHTLY
-    ]
+    assert list(rows) == [(job.name, job.func, "D", -1) for job in NIGHTLY]
 
 
 @pytest.mark.django_db
