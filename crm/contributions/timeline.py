@@ -58,7 +58,9 @@ def searched(properties: Properties) -> Description:
     "Product Removed from Wishlist", "Wishlist Product Added to Cart", "Product Shared", "Product Registered",
 )  # fmt: skip
 def product(properties: Properties) -> Description:
-    return Description(_join(_first(properties, "name", "sku", "product_id"), _amount(properties, "price")))
+    # A price without a currency is just a number.
+    price = _amount(properties, "price") if _text(properties, "currency") else ""
+    return Description(_join(_first(properties, "name", "sku", "product_id"), price))
 
 
 @describes("Checkout Started", "Cart Viewed", "Products Compared", "Product List Viewed")
