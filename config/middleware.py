@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,8 @@ from django.utils import translation
 from crm.lib.tracing import request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+# Seconds: how long allauth remembers a failed attempt for one account.
+FAILURES_COUNT_FOR = 300
 SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
 
@@ -44,4 +47,22 @@ class StaffLanguageMiddleware:
         with translation.override(language):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
+        return response
+
+
+class ThrottleMiddleware:
+    """
+    Answer 429 where a form refused to look at another password or code, so that programs understand it too.
+
+    The page is still the form with its sentence; the adapter notes on the request that it came too often.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if getattr(request, "is_throttled", False):
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response.headers["Retry-After"] = str(FAILURES_COUNT_FOR)
         return response

@@ -38,6 +38,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _answer(request, 404, _("There is nothing here"), _("The address may be mistyped, or the record gone."))
 
 
+def too_often(request: HttpRequest) -> HttpResponse:
+    """Where allauth's limits for one address are a minute's."""
+    response = _answer(request, 429, _("Too many tries in a short time"), _("Wait a minute, then try again."))
+    response.headers["Retry-After"] = "60"
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(
         request,

@@ -1,9 +1,13 @@
 """The whole URL map: one include per app and interface."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from config import health, pages
+
+# One door for everybody: the admin's own would know neither the second factor nor how often somebody has tried.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -23,4 +27,5 @@ urlpatterns = [
 handler400 = pages.bad_request
 handler403 = pages.forbidden
 handler404 = pages.not_found
+handler429 = pages.too_often  # asked for by allauth
 handler500 = pages.server_error
