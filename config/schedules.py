@@ -29,8 +29,9 @@ BELLS = {
     "send_due": "messaging.tasks.send_due",
 }
 
+NIGHT = time(3, 0)
 # django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
 NIGHTLY = (
-    Nightly("assess-health", "journeys.tasks.assess_health", time(3, 0)),
+    Nightly("assess-health", "journeys.tasks.assess_health", NIGHT),
     Nightly("prune", "crm.tasks.prune", time(3, 10)),
 )

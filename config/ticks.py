@@ -1,14 +1,18 @@
-"""One round of all due work in the foreground: the worker's tick, for tests, replays and `manage.py tick`."""
+"""What the worker does by the minute and by night, done in the foreground: for tests, replays and `manage.py tick`."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import Min
 
+from config.schedules import NIGHT
 from crm.events import log
 from crm.models import FailedReaction, Purchase
 from crm.services import purchases
 from journeys.flows import runner
 from journeys.models import Enrolment
+from journeys.stages import health
 from messaging.outbox import reconcile, sender
 
 
@@ -38,3 +42,17 @@ def next_due_at() -> datetime | None:
         FailedReaction.objects.open().aggregate(at=Min("retry_at")),
     )
     return min((found["at"] for found in times if found["at"]), default=None)
+
+
+def nights(after: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """The instants after `after`, up to and with `until`, at which the nightly jobs of a shop in `zone` are due."""
+    day = after.astimezone(zone).date()
+    while (night := datetime.combine(day, NIGHT, zone)) <= until:
+        if night > after:
+            yield night.astimezone(UTC)
+        day += timedelta(days=1)
+
+
+def work_at_night(now: datetime) -> dict[str, int]:
+    """Do the nightly jobs that decide something about customers; return how many rows each changed."""
+    return {"health": health.assess_all(now=now)}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -38,7 +39,7 @@ from crm.services.purchases import PurchaseIn
 # Happenings this close together are lived through as one batch.
 SLICE = timedelta(hours=6)
 MOST = 500
-TICK = timedelta(hours=1)
+TICK = timedelta(hours=6)
 
 Progress = Callable[[int], None]
 
@@ -107,14 +108,25 @@ class Player:
             yield batch, batch[-1].at
 
     def _catch_up(self, end: datetime) -> None:
+        """Live through the time up to `end`: the work that falls due, and every night of the shop what is done then."""
+        for night in ticks.nights(self.run.clock or end, end, ZoneInfo(self.history.time_zone)):
+            self._work_until(night)
+            ticks.work_at_night(night)
+            self._stand_at(night)
+        self._work_until(end)
+
+    def _work_until(self, end: datetime) -> None:
         """Do all work that falls due up to `end`: at its instant, or, soon after other work, a `tick` behind that."""
         while (due := ticks.next_due_at()) is not None and due <= end:
             now = max(due, min(self.run.clock + self.tick, end)) if self.run.clock else due
             if not sum(ticks.tick(now).values()):
                 # Something is due and stays so, such as messages of a channel that was switched off.
                 return
-            self.run.clock = now
-            self.run.save(update_fields=["clock"])
+            self._stand_at(now)
+
+    def _stand_at(self, now: datetime) -> None:
+        self.run.clock = now
+        self.run.save(update_fields=["clock"])
 
     def _apply(self, batch: Sequence[Happening], now: datetime) -> None:
         with log.gathered(now=now):

@@ -23,7 +23,6 @@ _gathered: ContextVar[list[Event] | None] = ContextVar("gathered", default=None)
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
 
 
-@transaction.atomic
 def record_many(drafts: Iterable[EventDraft], *, now: datetime) -> list[Event]:
     """
     Store facts once and let the other apps react to them, in this transaction.
@@ -49,6 +48,11 @@ def record_many(drafts: Iterable[EventDraft], *, now: datetime) -> list[Event]:
         )
         for draft in drafts
     ]
+    return _store(rows, now) if rows else []
+
+
+@transaction.atomic
+def _store(rows: Sequence[Event], now: datetime) -> list[Event]:
     events = bulk.insert_new(Event, rows, unique=("source", "dedupe_key"))
     if events:
         _note_signs_of_life(events)

@@ -78,6 +78,8 @@ def _edges(journey: Journey, now: datetime) -> tuple[datetime, datetime]:
 
 def _change(positions: Iterable[Position], health: Health, now: datetime) -> int:
     positions = list(positions)
+    if not positions:
+        return 0
     bulk.update_rows(
         Position, [{"id": position.pk, "health": health.value} for position in positions], fields=["health"]
     )

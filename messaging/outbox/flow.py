@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from math import floor
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from messaging.channels.base import AccountRefused, Failure, NeverSent, RateLimited, Uncertain
-from messaging.models import ChannelSettings, MessagingSettings, ProviderState
+from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState
 
 Breaker = ProviderState.Breaker
 
@@ -27,11 +28,15 @@ REFUSALS = 3
 PAUSE = timedelta(seconds=30)  # when a provider says "slow down" and not for how long
 
 
-def open_channels() -> list[ChannelSettings]:
-    """The channels that may send at all now; none while everything is stopped."""
+def open_channels(*, due_by: datetime | None = None) -> list[ChannelSettings]:
+    """The channels that may send at all now; with `due_by`, only those with work by then. None while all is stopped."""
     if not MessagingSettings.current().sending_on:
         return []
-    return list(ChannelSettings.objects.filter(is_on=True).select_related("flow"))
+    channels = ChannelSettings.objects.filter(is_on=True).select_related("flow")
+    if due_by is not None:
+        due = Message.objects.in_line().filter(channel=OuterRef("channel"), due_at__lte=due_by)
+        channels = channels.filter(Exists(due))
+    return list(channels)
 
 
 def is_on(channel: ChannelSettings) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min
 
 from crm.lib.vault import CannotUnseal
 from messaging.channels import registry
@@ -34,9 +33,7 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     deadline = time.monotonic() + BUDGET
-    channels = flow.open_channels()
-    if not _waiting(channels).filter(due_at__lte=now).exists():
-        return counts
+    channels = flow.open_channels(due_by=now)
     rules: Rules | None = None
     while channels and counts.total() < limit and time.monotonic() < deadline:
         share = max((limit - counts.total()) // len(channels), 1)
@@ -53,14 +50,10 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
 
 def next_due_at() -> datetime | None:
     """When the next message that may go out is due; None when nothing waits on an open channel."""
-    found: datetime | None = _waiting(flow.open_channels()).aggregate(at=Min("due_at"))["at"]
+    names = [channel.channel for channel in flow.open_channels()]
+    waiting = Message.objects.in_line().filter(channel__in=names)
+    found: datetime | None = waiting.aggregate(at=Min("due_at"))["at"]
     return found
-
-
-def _waiting(channels: Sequence[ChannelSettings]) -> QuerySet[Message]:
-    """What is in line on these channels; both lanes are named for the sake of the index."""
-    names = [channel.channel for channel in channels]
-    return Message.objects.queued().filter(channel__in=names, lane__in=Message.Lane.values)
 
 
 def _claim(channel: ChannelSettings, provider: Provider, share: int, now: datetime) -> claims.Claim | None:

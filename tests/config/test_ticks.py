@@ -2,14 +2,17 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from config import ticks
 from config.management.commands import tick as command
-from crm.models import Event
+from crm.models import Customer, Event
+from journeys.models import Health
 from tests.factories.crm import PurchaseFactory
+from tests.factories.journeys import PositionFactory
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 NOTHING = {"reactions": 0, "late": 0, "steps": 0, "reconciled": 0, "messages": 0}
@@ -31,6 +34,32 @@ def test_a_promise_that_broke_is_noticed_once():
     assert list(Event.objects.filter(name="Order Late").values_list("customer", "occurred_at")) == [
         (purchase.customer_id, purchase.promised_at)
     ]
+
+
+def test_the_nights_of_a_shop_follow_its_own_clock():
+    zone = ZoneInfo("America/Sao_Paulo")  # UTC-3 until 15 October 2017, UTC-2 after it
+
+    nights = list(
+        ticks.nights(datetime(2017, 10, 13, 6, 0, tzinfo=UTC), datetime(2017, 10, 16, 5, 0, tzinfo=UTC), zone)
+    )
+
+    assert nights == [
+        datetime(2017, 10, 14, 6, 0, tzinfo=UTC),
+        datetime(2017, 10, 15, 5, 0, tzinfo=UTC),
+        datetime(2017, 10, 16, 5, 0, tzinfo=UTC),
+    ]
+
+
+@pytest.mark.django_db
+def test_at_night_who_fell_silent_is_at_risk():
+    position = PositionFactory(health=Health.ACTIVE)
+    Customer.objects.update(last_seen_at=NOW - timedelta(days=position.journey.at_risk_after))
+
+    ticks.work_at_night(NOW)
+
+    position.refresh_from_db()
+    assert position.health == Health.AT_RISK
+    assert ticks.work_at_night(NOW) == {"health": 0}
 
 
 @pytest.fixture
