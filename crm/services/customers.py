@@ -28,6 +28,14 @@ class InvalidCustomer(ValueError):
         self.message = message
 
 
+class AddressTaken(InvalidCustomer):
+    """The address leads to somebody else, to `holder`."""
+
+    def __init__(self, field: str, holder: Customer) -> None:
+        super().__init__(field, "belongs to another customer")
+        self.holder = holder
+
+
 @dataclass(frozen=True, slots=True)
 class Upserted:
     customer: Customer
@@ -84,7 +92,8 @@ def edit_customer(customer: Customer, changes: Mapping[str, Any], *, now: dateti
             (merged key by key), already of the field's Python type. None takes owner, company and birthday away.
 
     Raises:
-        InvalidCustomer: an unknown field, a bad value, or an address that is somebody else's.
+        InvalidCustomer: an unknown field or a bad value.
+        AddressTaken: an address that is somebody else's.
     """
     plain = {key: value for key, value in changes.items() if key != "attributes"}
     _check(plain, changes.get("attributes"))
@@ -113,7 +122,8 @@ def create_customer(
     A member of staff writes down somebody new.
 
     Raises:
-        InvalidCustomer: no way to name or reach them, a bad value, or an address that somebody else already has.
+        InvalidCustomer: no way to name or reach them, or a bad value.
+        AddressTaken: an address that somebody else already has.
     """
     customer = Customer(created_at=now, source="staff", owner=owner)
     if not any(fields.get(key) for key in ("name", "email", "phone", "line_id")):
@@ -191,6 +201,6 @@ def _check_addresses(customer: Customer, fields: Mapping[str, Any]) -> None:
         raise InvalidCustomer(error.field, error.message) from error
     names = {Identity.Kind.EMAIL: "email", Identity.Kind.PHONE: "phone", Identity.Kind.LINE: "line_id"}
     taken = Identity.objects.filter(value__in=[value for _, _, value in wanted.as_keys()]).exclude(customer=customer.pk)
-    for identity in taken:
+    for identity in taken.select_related("customer"):
         if (identity.kind, identity.source, identity.value) in wanted.as_keys():
-            raise InvalidCustomer(names[Identity.Kind(identity.kind)], "belongs to another customer")
+            raise AddressTaken(names[Identity.Kind(identity.kind)], identity.customer)

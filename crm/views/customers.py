@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -95,11 +96,21 @@ def customer_create(request: HttpRequest) -> HttpResponse:
         user = staff_of(request)
         try:
             customer = customers.create_customer(now=timezone.now(), actor=user, owner=user, **form.cleaned_data)
+        except customers.AddressTaken as error:
+            form.add_error(error.field, _taken_by(error.holder, user))
         except customers.InvalidCustomer as error:
             refuse(form, error)
         else:
             return done(request, _("%(name)s is on record.") % {"name": customer}, customer.get_absolute_url())
     return render(request, "crm/customer_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _taken_by(holder: Customer, user: User) -> str:
+    """Whose an address is, with a link for those who may follow it."""
+    if not Customer.objects.visible_to(user).filter(pk=holder.pk).exists():
+        return _("Belongs to a customer whom a colleague looks after.")
+    link = format_html('<a href="{}">{}</a>', holder.get_absolute_url(), name_for(holder, user))
+    return format_html(_("Belongs to {}."), link)
 
 
 def visible(request: HttpRequest, public_id: UUID) -> Customer:
@@ -204,6 +215,8 @@ def customer_field(request: HttpRequest, public_id: UUID, name: str) -> HttpResp
     if request.method == "POST" and form.is_valid():
         try:
             customers.edit_customer(customer, {name: form.cleaned_data[name]}, now=timezone.now(), actor=user)
+        except customers.AddressTaken as error:
+            form.add_error(error.field, _taken_by(error.holder, user))
         except customers.InvalidCustomer as error:
             refuse(form, error)
         else:

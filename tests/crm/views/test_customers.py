@@ -131,12 +131,32 @@ def test_a_new_customer_needs_one_way_to_name_them(manager: Client) -> None:
     assert [tag.name for tag in customer.tags.all()] == ["gift buyer", "vip"]
 
 
-def test_an_address_of_somebody_else_is_refused_beside_its_field(manager: Client) -> None:
-    CustomerFactory(email="ploy@example.com")
-    response = manager.post("/customers/new/", {"name": "Imposter", "email": "ploy@example.com"})
+@pytest.mark.parametrize(
+    ("field", "kept", "typed"),
+    [
+        ("email", "ploy@example.com", " Ploy@Example.com "),
+        ("phone", "+66812345678", "081-234-5678"),
+        ("line_id", "U123456", "U123456"),
+    ],
+)
+def test_an_address_of_somebody_else_is_refused_beside_its_field_with_a_link_to_them(
+    manager: Client, field: str, kept: str, typed: str
+) -> None:
+    ploy = CustomerFactory(name="Ploy <b>", **{field: kept})
+    response = manager.post("/customers/new/", {"name": "Imposter", field: typed})
     assert response.status_code == 422
-    assert response.context["form"].errors == {"email": ["Belongs to another customer"]}
+    said = f'Belongs to <a href="{ploy.get_absolute_url()}">Ploy &lt;b&gt;</a>.'
+    assert response.context["form"].errors == {field: [said]}
+    assert f"<li>{said}</li>" in response.content.decode()
     assert Customer.objects.count() == 1
+
+
+def test_who_has_the_address_is_not_told_to_whom_it_may_not_be(sign_in: SignIn) -> None:
+    Shop.objects.update_or_create(pk=Shop.current().pk, defaults={"sales_see": Shop.SalesSee.OWN})
+    CustomerFactory(name="Hers", email="ploy@example.com", owner=UserFactory(username="nok"))
+    response = sign_in(User.Role.SALES).post("/customers/new/", {"name": "Imposter", "email": "ploy@example.com"})
+    assert response.context["form"].errors == {"email": ["Belongs to a customer whom a colleague looks after."]}
+    assert "Hers" not in response.content.decode()
 
 
 class TestThePage:
@@ -196,6 +216,16 @@ class TestThePage:
         response = manager.post(url, {"phone": "not a number"}, headers=htmx("record"))
         assert (response.status_code, response["HX-Retarget"]) == (422, "#field-phone")
         assert Customer.objects.get().phone == "+66812345678"
+
+    def test_a_field_with_somebody_elses_address_says_whose_it_is(
+        self, manager: Client, htmx: Callable[[str], dict[str, str]]
+    ) -> None:
+        ploy, nok = CustomerFactory(name="Ploy", phone="+66812345678"), CustomerFactory(name="Nok")
+        url = reverse("crm:customer_field", args=[nok.public_id, "phone"])
+        response = manager.post(url, {"phone": "0812345678"}, headers=htmx("record"))
+        assert response.status_code == 422
+        assert f'Belongs to <a href="{ploy.get_absolute_url()}">Ploy</a>.' in response.content.decode()
+        assert Customer.objects.get(pk=nok.pk).phone == nok.phone
 
     def test_an_owner_can_be_given_and_taken_away_by_leaders_only(self, manager: Client, sign_in: SignIn) -> None:
         ton = UserFactory(username="ton")
