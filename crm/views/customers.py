@@ -134,8 +134,11 @@ def customer_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return show(request, customer)
 
 
-def show(request: HttpRequest, customer: Customer, *, tab: str = "", form: forms.Form | None = None) -> HttpResponse:
-    """The customer's page; `form` is the composer's form of `tab` when it was sent with faults."""
+def show(request: HttpRequest, customer: Customer, *, tab: str = "", **compose: Any) -> HttpResponse:
+    """
+    The customer's page, the composer open at `tab`, which is told `compose` as well: `form`, when it was sent with
+    faults or begun for the writer.
+    """
     user, now, shop = staff_of(request), timezone.now(), shop_of(request)
     category = request.GET.get("only", "")
     if category and category not in CATEGORIES:
@@ -153,12 +156,14 @@ def show(request: HttpRequest, customer: Customer, *, tab: str = "", form: forms
         return render(request, "crm/customer_detail.html#timeline", context)
     context |= {
         "name": name_for(customer, user),
-        "tabs": _tabs(customer, user, tab, form),
+        "tabs": _tabs(customer, user, tab, compose),
         "panels": {zone: _panels(zone, customer, user) for zone in ("header", "main", "side")},
         "lines": _lines(customer, user),
         **record_cards(customer, user, now),
     }
-    return render_page(request, "crm/customer_detail.html", context, partial="record", status=422 if form else 200)
+    form: forms.Form | None = compose.get("form")
+    status = 422 if form is not None and form.is_bound else 200
+    return render_page(request, "crm/customer_detail.html", context, partial="record", status=status)
 
 
 def _lines(customer: Customer, user: User) -> list[dict[str, Any]]:
@@ -181,15 +186,15 @@ def _lines(customer: Customer, user: User) -> list[dict[str, Any]]:
     ]
 
 
-def _tabs(customer: Customer, user: User, faulty: str, form: forms.Form | None) -> list[dict[str, Any]]:
+def _tabs(customer: Customer, user: User, wanted: str, compose: Mapping[str, Any]) -> list[dict[str, Any]]:
     tabs = [tab for tab in extensions.composer_tabs() if may(user, tab.permission)]
     shown = []
     for tab in tabs:
         context: Mapping[str, Any] = tab.context(customer, user) if tab.context else {}
-        if tab.key == faulty and form is not None:
-            context = {**context, "form": form}
+        if tab.key == wanted:
+            context = {**context, **compose}
         url = reverse(tab.url_name, args=[customer.public_id])
-        shown.append({"tab": tab, "context": context, "url": url, "open": tab.key == (faulty or tabs[0].key)})
+        shown.append({"tab": tab, "context": context, "url": url, "open": tab.key == (wanted or tabs[0].key)})
     return shown
 
 

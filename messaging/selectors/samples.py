@@ -36,8 +36,14 @@ def sample_for(user: User, text: str = "") -> Sample:
     customer = found.order_by(F("last_seen_at").desc(nulls_last=True), "-pk").first()
     if customer is None:
         return Sample(_nobody(), {"event": MADE_UP_ORDER}, is_made_up=True)
+    order = latest_order(customer)
+    return Sample(customer, {"event": order or MADE_UP_ORDER}, is_made_up=order is None)
+
+
+def latest_order(customer: Customer) -> Mapping[str, Any] | None:
+    """What the log says of the order they were last busy with, in the shape of the storefront's facts."""
     order = Event.objects.filter(customer=customer, object_type="purchase").order_by("-occurred_at", "-pk").first()
-    return Sample(customer, {"event": order.properties if order else MADE_UP_ORDER}, is_made_up=order is None)
+    return order.properties if order else None
 
 
 def _nobody() -> Customer:

@@ -2,41 +2,67 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from crm.access.guards import staff_of, staff_required
+from crm.access.guards import shop_of, staff_of, staff_required
 from crm.forms.base import refuse
-from crm.models import Channel, Topic
+from crm.lib.htmx import wants
+from crm.models import Channel, Customer
+from crm.selectors.topics import topics_for
 from crm.views.customers import show
 from crm.views.customers import visible as visible_customer
-from crm.views.parts import done, refused
+from crm.views.parts import choice_of, done, refused
 from messaging.forms.compose import ComposeForm
-from messaging.models import Message
+from messaging.models import Message, Template
+from messaging.outbox.addresses import address_of
 from messaging.rendering import sms
+from messaging.selectors.filling import fill_in, template_choices
 from messaging.services import texts
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @staff_required("messages.send")
 def send_sms(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    return _send(request, public_id, Channel.SMS)
+    return _write(request, public_id, Channel.SMS)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @staff_required("messages.send")
 def send_email(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    return _send(request, public_id, Channel.EMAIL)
+    return _write(request, public_id, Channel.EMAIL)
 
 
-def _send(request: HttpRequest, public_id: UUID, channel: Channel) -> HttpResponse:
+def _write(request: HttpRequest, public_id: UUID, channel: Channel) -> HttpResponse:
+    """GET offers templates to start from, and with `?template=` the form filled in from one; POST sends."""
     customer = visible_customer(request, public_id)
-    form = ComposeForm(request.POST, channel=channel, topics=list(Topic.objects.all()))
+    return _send(request, customer, channel) if request.method == "POST" else _begin(request, customer, channel)
+
+
+def _begin(request: HttpRequest, customer: Customer, channel: Channel) -> HttpResponse:
+    chosen = choice_of(request, "template", _("Template"), template_choices(channel))
+    context: dict[str, Any] = {"channel": channel, "template_choice": chosen}
+    if address_of(customer, channel):
+        initial: dict[str, str] = {}
+        if chosen.value:
+            template = Template.objects.get(channel=channel, slug=chosen.value)
+            context["filled"] = filled = fill_in(template, customer=customer, shop=shop_of(request))
+            initial = {"subject": filled.subject, "body": filled.body}
+        context["form"] = ComposeForm(channel=channel, topics=topics_for(staff_of(request)), initial=initial)
+    if wants(request, f"write-{channel}"):
+        here = {"compose": context, "tab": {"label": channel.label}, "url": request.path}
+        return render(request, "messaging/compose.html", here)
+    return show(request, customer, tab=channel, **context)
+
+
+def _send(request: HttpRequest, customer: Customer, channel: Channel) -> HttpResponse:
+    form = ComposeForm(request.POST, channel=channel, topics=topics_for(staff_of(request)))
     if form.is_valid():
         said = dict(form.cleaned_data)
         once = said.pop("once").hex

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ from crm.models import Customer, User
 from messaging.models import ChannelSettings, Message
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import CustomerFactory, UserFactory, sales_see_their_own
+from tests.factories.messaging import make_template
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +114,55 @@ def test_the_meter_counts_what_is_being_typed(manager: Client) -> None:
     assert (meter("สวัสดี").encoding, meter("สวัสดี").segments, meter("สวัสดี").remaining) == ("UCS-2", 1, 64)
     assert meter("x" * 161).segments == 2
     assert manager.post("/messages/measure/").context["measure"].segments == 0
+
+
+class TestStartingFromATemplate:
+    def test_the_page_offers_it_without_script(self, manager: Client) -> None:
+        customer = CustomerFactory(name="Ploy", phone="+66812345678", language="en")
+        make_template("thanks", en="Thank you {{ customer.first_name }}")
+        assert f'href="{url(customer)}"' in manager.get(customer.get_absolute_url()).content.decode()
+        offered = manager.get(url(customer))
+        assert offered.status_code == 200
+        assert '<option value="thanks">' in offered.content.decode()
+        answer = manager.get(url(customer), {"template": "thanks"})
+        (tab,) = [entry for entry in answer.context["tabs"] if entry["tab"].key == "sms"]
+        assert (answer.status_code, tab["open"]) == (200, True)
+        assert tab["context"]["form"]["body"].value() == "Thank you Ploy"
+        assert not Message.objects.exists()
+
+    def test_what_was_filled_in_is_sent_as_the_writer_left_it(self, manager: Client) -> None:
+        customer = CustomerFactory(phone="+66812345678")
+        make_template("thanks", en="Thank you")
+        body = manager.get(url(customer), {"template": "thanks"}).context["tabs"][1]["context"]["form"]["body"].value()
+        manager.post(url(customer), written(body=f"{body}, and see you"))
+        assert Message.objects.get().body == "Thank you, and see you"
+
+    def test_htmx_gets_the_form_alone(self, manager: Client, htmx: Callable[[str], dict[str, str]]) -> None:
+        customer = CustomerFactory(language="en", email="ploy@example.com")
+        make_template("thanks", "email", en="Thank you")
+        answer = manager.get(url(customer, "email"), {"template": "thanks"}, headers=htmx("write-email"))
+        page = answer.content.decode()
+        assert page.startswith('<div class="stack-s" id="write-email">')
+        assert 'value="About thanks"' in page
+        assert "Thank you</textarea>" in page
+
+    def test_what_is_not_known_is_named(self, manager: Client) -> None:
+        customer = CustomerFactory()
+        make_template("thanks", en="Order {{ event.order_id }}")
+        page = manager.get(url(customer), {"template": "thanks"}).content.decode()
+        assert "Order [order_id]</textarea>" in page
+        assert "<code>event.order_id</code>" in page
+
+    def test_a_template_that_is_not_offered_is_refused_in_words(self, manager: Client) -> None:
+        customer = CustomerFactory()
+        make_template("thanks", "email", en="Thank you")
+        assert manager.get(url(customer), {"template": "thanks"}).status_code == 400
+
+    @pytest.mark.parametrize("role", [User.Role.MARKETER, User.Role.VIEWER])
+    def test_it_is_for_those_who_may_write(self, sign_in: SignIn, role: str) -> None:
+        assert sign_in(role).get(url(CustomerFactory())).status_code == 403
+
+    def test_a_customer_one_may_not_see_is_not_shown(self, sign_in: SignIn) -> None:
+        client, customer = sign_in(User.Role.SALES), CustomerFactory(owner=UserFactory())
+        sales_see_their_own()
+        assert client.get(url(customer)).status_code == 404
