@@ -25,9 +25,28 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPlaced:
+class Happened:
+    """
+    Something of the past.
+
+    Attributes:
+        at: when it occurred.
+        learnt_at: when the shop could first know of it, where that was later: a fact about an order that the data set
+            dates before the order itself.
+    """
+
     at: datetime
     person: Person
+    learnt_at: datetime | None = field(default=None, kw_only=True)
+
+    @property
+    def lived_at(self) -> datetime:
+        """Its place in the order in which the history is lived through."""
+        return self.learnt_at or self.at
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlaced(Happened):
     reference: str
     total: Money
     items: Sequence[ItemIn] = ()
@@ -37,21 +56,17 @@ class OrderPlaced:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderDated:
+class OrderDated(Happened):
     """An order was paid, shipped, delivered or cancelled: `date` is the purchase's field, e.g. "paid_at"."""
 
-    at: datetime
-    person: Person
     reference: str
     date: str
 
 
 @dataclass(frozen=True, slots=True)
-class RefundGiven:
+class RefundGiven(Happened):
     """Money went back to a customer; `order` is "" when the history cannot say for which."""
 
-    at: datetime
-    person: Person
     reference: str
     amount: Money
     order: str = ""
@@ -59,9 +74,7 @@ class RefundGiven:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewWritten:
-    at: datetime
-    person: Person
+class ReviewWritten(Happened):
     reference: str
     rating: int | None
     title: str = ""
@@ -71,36 +84,28 @@ class ReviewWritten:
 
 
 @dataclass(frozen=True, slots=True)
-class EventSeen:
+class EventSeen(Happened):
     """The storefront saw something that is a fact and no record."""
 
-    at: datetime
-    person: Person
     name: str
     key: str
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class LinkFollowed:
+class LinkFollowed(Happened):
     """Somebody came through a touchpoint's short link."""
 
-    at: datetime
-    person: Person
     code: str
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentGiven:
-    at: datetime
-    person: Person
+class ConsentGiven(Happened):
     changes: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class TicketOpened:
-    at: datetime
-    person: Person
+class TicketOpened(Happened):
     key: str
     kind: str
     subject: str
@@ -111,11 +116,9 @@ class TicketOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketAnswered:
+class TicketAnswered(Happened):
     """Staff answered the ticket `key`, and with `resolved` closed the matter."""
 
-    at: datetime
-    person: Person
     key: str
     body: str
     staff: str
@@ -123,18 +126,14 @@ class TicketAnswered:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewAnswered:
-    at: datetime
-    person: Person
+class ReviewAnswered(Happened):
     reference: str
     body: str
     staff: str
 
 
 @dataclass(frozen=True, slots=True)
-class NoteWritten:
-    at: datetime
-    person: Person
+class NoteWritten(Happened):
     body: str
     staff: str
     kind: str = "note"
@@ -171,7 +170,7 @@ class History:
 
     Attributes:
         source: the slug under which its records are kept.
-        happenings: in time order.
+        happenings: in the order of `lived_at`.
         fingerprint: names this very history, so that a second run knows the first.
         time_zone, country, currency, language: of the shop, when the database has no shop yet.
     """

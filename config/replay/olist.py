@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,6 +28,14 @@ DATES = {
     "order_delivered_carrier_date": "shipped_at",
     "order_delivered_customer_date": "delivered_at",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Buyer:
+    """Who placed an order, and when."""
+
+    person: Person
+    placed_at: datetime
 
 
 @dataclass(slots=True)
@@ -55,12 +65,12 @@ def read(directory: Path, *, limit: int | None = None) -> History:
     _read_items(tables, paths["order_items"], _categories(tables, paths["products"]))
     _read_payments(tables, paths["order_payments"])
     happenings: list[Happening] = []
-    buyers: dict[str, Person] = {}
+    buyers: dict[str, _Buyer] = {}
     for row in _first(files.read_rows(paths["orders"], _ORDER_COLUMNS), limit):
         tables.read += 1
         happenings += _order(tables, row, buyers)
     happenings += _reviews(tables, paths["order_reviews"], buyers, partial=limit is not None)
-    happenings.sort(key=lambda happening: happening.at)
+    happenings.sort(key=attrgetter("lived_at"))
     return History(
         source=SOURCE,
         label=f"Olist: {len(buyers)} orders",
@@ -79,7 +89,7 @@ _ORDER_COLUMNS = (
 )  # fmt: skip
 
 
-def _order(tables: _Tables, row: Mapping[str, str], buyers: dict[str, Person]) -> Iterable[Happening]:
+def _order(tables: _Tables, row: Mapping[str, str], buyers: dict[str, _Buyer]) -> Iterable[Happening]:
     """Everything the row says happened to one order."""
     person = tables.people.get(row["customer_id"])
     reference = row["order_id"]
@@ -90,7 +100,7 @@ def _order(tables: _Tables, row: Mapping[str, str], buyers: dict[str, Person]) -
     if placed_at is None or not reference or reference in buyers:
         tables.rejected += 1
         return
-    buyers[reference] = person
+    buyers[reference] = _Buyer(person, placed_at)
     yield OrderPlaced(
         at=placed_at,
         person=person,
@@ -105,7 +115,7 @@ def _order(tables: _Tables, row: Mapping[str, str], buyers: dict[str, Person]) -
         at = files.local_time(row[column], ZONE)
         if at is not None:
             last = max(last, at)
-            yield OrderDated(at=at, person=person, reference=reference, date=date)
+            yield OrderDated(at=at, person=person, reference=reference, date=date, learnt_at=max(at, placed_at))
     if row["order_status"] in NEVER_CAME:
         # The set says that it was cancelled, not when: at the last time known of the order.
         yield OrderDated(at=last, person=person, reference=reference, date="cancelled_at")
@@ -176,16 +186,16 @@ def _read_payments(tables: _Tables, path: Path) -> None:
             largest[order], tables.method[order] = value, row["payment_type"]
 
 
-def _reviews(tables: _Tables, path: Path, buyers: Mapping[str, Person], *, partial: bool) -> Iterable[Happening]:
+def _reviews(tables: _Tables, path: Path, buyers: Mapping[str, _Buyer], *, partial: bool) -> Iterable[Happening]:
     columns = ("review_id", "order_id", "review_score", "review_comment_title", "review_comment_message",
                "review_creation_date")  # fmt: skip
     for row in files.read_rows(path, columns):
         tables.read += 1
-        person = buyers.get(row["order_id"])
+        buyer = buyers.get(row["order_id"])
         at = files.local_time(row["review_creation_date"], ZONE)
         rating = int(row["review_score"]) if row["review_score"] in {"1", "2", "3", "4", "5"} else None
         reference = f"{row['review_id']}/{row['order_id']}"
-        if person is None:
+        if buyer is None:
             # Of a partial reading, the other orders' reviews are not missing anybody.
             tables.no_customer += 0 if partial else 1
             continue
@@ -194,8 +204,8 @@ def _reviews(tables: _Tables, path: Path, buyers: Mapping[str, Person], *, parti
             continue
         tables.seen.add(reference)
         yield ReviewWritten(
-            at=at, person=person, reference=reference, rating=rating, title=row["review_comment_title"],
-            body=row["review_comment_message"], order=row["order_id"],
+            at=at, person=buyer.person, reference=reference, rating=rating, title=row["review_comment_title"],
+            body=row["review_comment_message"], order=row["order_id"], learnt_at=max(at, buyer.placed_at),
         )  # fmt: skip
 
 

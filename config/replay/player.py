@@ -68,14 +68,14 @@ class Player:
     def remaining(self) -> list[Happening]:
         """What has not been lived through yet."""
         rest = islice(self.history.happenings, self.run.position, None)
-        return [happening for happening in rest if self.until is None or happening.at <= self.until]
+        return [happening for happening in rest if self.until is None or happening.lived_at <= self.until]
 
     @property
     def end(self) -> datetime | None:
         """The end of the history as far as it is played: the clock when it is over."""
         if self.until is not None:
             return self.until
-        return self.history.happenings[-1].at if self.history.happenings else None
+        return self.history.happenings[-1].lived_at if self.history.happenings else None
 
     def play(self, progress: Progress) -> None:
         """Live through what remains, calling `progress` with the number of happenings of each batch."""
@@ -100,12 +100,12 @@ class Player:
         """Runs of happenings to live through at once, each with the instant at which it is over."""
         batch: list[Happening] = []
         for happening in self.remaining:
-            if batch and (happening.at - batch[0].at > self.slice_ or len(batch) >= MOST):
-                yield batch, batch[-1].at
+            if batch and (happening.lived_at - batch[0].lived_at > self.slice_ or len(batch) >= MOST):
+                yield batch, batch[-1].lived_at
                 batch = []
             batch.append(happening)
         if batch:
-            yield batch, batch[-1].at
+            yield batch, batch[-1].lived_at
 
     def _catch_up(self, end: datetime) -> None:
         """Live through the time up to `end`: the work that falls due, and every night of the shop what is done then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from config.replay import player
-from crm.models import Customer, Event, Purchase, ReplayRun
+from crm.models import Customer, Event, Purchase, ReplayRun, Review
 from journeys.flows import enrolment
 from messaging.models import Message
 from tests.config.replay.histories import Olist, OnlineRetail
@@ -85,6 +85,24 @@ def test_olist_comes_to_what_plain_python_makes_of_it(tmp_path: Path) -> None:
     stray = sum(row["order_id"] not in people for row in files.reviews)
     assert result["rows"]["no_customer"] == 1 + stray
     assert result["rows"]["rejected"] == 1
+
+
+def test_what_a_set_dates_before_its_order_is_learnt_with_the_order(tmp_path: Path) -> None:
+    files = Olist()
+    review = files.reviews[0]
+    order = next(row for row in files.orders if row["order_id"] == review["order_id"])
+    review |= {"review_score": "5", "review_creation_date": "2017-12-24 00:00:00"}
+    order["order_approved_at"] = "2017-12-24 09:30:00"
+
+    replay(files.write(tmp_path / "olist"), "olist")
+
+    stored = Review.objects.select_related("purchase").get(reference=f"{review['review_id']}/{review['order_id']}")
+    assert (stored.status, stored.verified) == (Review.Status.PUBLISHED, True)
+    assert stored.purchase is not None
+    assert stored.purchase.reference == order["order_id"]
+    assert stored.reviewed_at == datetime(2017, 12, 24, 2, 0, tzinfo=UTC)
+    assert stored.purchase.paid_at == datetime(2017, 12, 24, 11, 30, tzinfo=UTC)
+    assert Event.objects.get(name="Product Reviewed", object_id=stored.pk).occurred_at == stored.reviewed_at
 
 
 def test_online_retail_comes_to_what_plain_python_makes_of_it(tmp_path: Path) -> None:
