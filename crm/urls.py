@@ -58,6 +58,7 @@ urlpatterns = [
     path("settings/sources/", settings.source_list, name="source_list"),
     path("settings/sources/new/", settings.source_create, name="source_create"),
     path("settings/sources/<slug:slug>/", settings.source_change, name="source_change"),
+    path("settings/sources/<slug:slug>/edit/", settings.source_edit, name="source_edit"),
     path("settings/keys/", settings.key_list, name="key_list"),
     path("settings/keys/new/", settings.key_create, name="key_create"),
     path("settings/keys/<str:prefix>/revoke/", settings.key_revoke, name="key_revoke"),

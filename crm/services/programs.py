@@ -37,6 +37,20 @@ def create_source(
 
 
 @transaction.atomic
+def edit_source(source: Source, *, name: str, mode: str, allowed_origins: Sequence[str]) -> Source:
+    """
+    Change what may change of a source; its slug is on the records it made.
+
+    Raises:
+        ValidationError: a value does not fit.
+    """
+    source.name, source.mode, source.allowed_origins = name, mode, list(allowed_origins)
+    source.full_clean()
+    source.save(update_fields=["name", "mode", "allowed_origins"])
+    return source
+
+
+@transaction.atomic
 def replace_write_key(source: Source) -> Source:
     """Give the source a new write key; what comes with the old one is refused from now on."""
     source.write_key = new_write_key()

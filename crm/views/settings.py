@@ -17,10 +17,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from crm import extensions
 from crm.access.guards import shop_of, staff_of, staff_required
-from crm.access.keys import InvalidAddress, ReservedSource, create_key
+from crm.access.keys import create_key
 from crm.access.roles import PERMISSIONS, may
 from crm.events import log
-from crm.forms.settings import ApiKeyForm, NewStaffForm, ProfileForm, ShopForm, SourceForm, StaffForm
+from crm.forms.settings import (
+    ApiKeyForm,
+    NewStaffForm,
+    ProfileForm,
+    ShopForm,
+    SourceEditForm,
+    SourceForm,
+    StaffForm,
+)
 from crm.models import ApiKey, FailedReaction, RejectedEvent, Source, User
 from crm.selectors.today import failed_reactions
 from crm.services import programs, shop, staff
@@ -130,6 +138,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
             "sources": Source.objects.order_by("-is_active", "name"),
             "rejected": RejectedEvent.objects.filter(resolved_at=None).order_by("-received_at")[:20],
             "endpoint": f"{django_settings.SITE_URL}/v1/",
+            "shown": request.GET.get("show", ""),
         },
     )
 
@@ -140,8 +149,20 @@ def source_create(request: HttpRequest) -> HttpResponse:
     form = SourceForm(posted(request))
     if request.method == "POST" and form.is_valid():
         source = programs.create_source(**form.cleaned_data)
-        return done(request, _("“%(name)s” may report now.") % {"name": source}, reverse("crm:source_list"))
+        said = _("“%(name)s” may report now: give its program the write key.") % {"name": source}
+        return done(request, said, f"{reverse('crm:source_list')}?show={source.slug}")
     return _form(request, form, _("New source"), _("Create the source"), (_("Sources"), "crm:source_list"))
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required("settings.keys")
+def source_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    source = get_object_or_404(Source, slug=slug)
+    form = SourceEditForm(posted(request), instance=source)
+    if request.method == "POST" and form.is_valid():
+        programs.edit_source(source, **form.cleaned_data)
+        return done(request, _("%(name)s is saved.") % {"name": source}, reverse("crm:source_list"))
+    return _form(request, form, source.slug, _("Save"), (_("Sources"), "crm:source_list"))
 
 
 @require_POST
@@ -177,17 +198,11 @@ def key_create(request: HttpRequest) -> HttpResponse:
         said = dict(form.cleaned_data)
         until = said.pop("expires_on")
         expires_at = timezone.make_aware(datetime.combine(until, time(23, 59, 59))) if until else None
-        try:
-            made = create_key(**said, expires_at=expires_at)
-        except InvalidAddress as error:
-            form.add_error("allowed_ips", str(error))
-        except ReservedSource as error:
-            form.add_error("source", str(error))
-        else:
-            # Shown in the answer itself and not after a redirect: the secret is kept nowhere.
-            response = render(request, "crm/key_made.html", {"made": made})
-            response.headers["Cache-Control"] = "no-store"
-            return response
+        made = create_key(**said, expires_at=expires_at)
+        # Shown in the answer itself and not after a redirect: the secret is kept nowhere.
+        response = render(request, "crm/key_made.html", {"made": made})
+        response.headers["Cache-Control"] = "no-store"
+        return response
     return _form(request, form, _("New API key"), _("Make the key"), (_("API keys"), "crm:key_list"))
 
 

@@ -80,6 +80,6 @@ _SEALED = _(
 _KEPT = _("Something is stored. It is never shown; leave this empty to keep it.")
 _SENDER_HELP = {
     Channel.SMS: _("As registered with the network: a number, or at most 11 letters and digits."),
-    Channel.EMAIL: _("As in: My shop <hello@shop.example>. Empty: the address from the server's settings."),
+    Channel.EMAIL: _("As in: My shop &lt;hello@shop.example&gt;. Empty: the address from the server's settings."),
     Channel.LINE: _("Only for your own orientation: LINE shows the name of the official account."),
 }

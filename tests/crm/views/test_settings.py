@@ -98,6 +98,42 @@ class TestPrograms:
         assert admin.post("/settings/sources/web/", {"wish": "dance"}).status_code == 400
         assert admin.post("/settings/sources/new/", said).status_code == 422  # the slug is taken
 
+    def test_a_new_source_shows_at_once_how_to_connect(self, admin: Client) -> None:
+        made = admin.post("/settings/sources/new/", {"name": "Web shop", "slug": "web", "mode": "strict"}, follow=True)
+        page, source = made.content.decode(), Source.objects.get()
+        assert (source.kind, source.mode) == ("segment", "strict")
+        assert "<details open>" in page
+        assert f"/v1/track -u {source.write_key}:" in page
+        assert "<details open>" not in admin.get("/settings/sources/").content.decode()
+
+    @pytest.mark.parametrize("slug", ["api", "staff", "waymark"])
+    def test_a_source_cannot_pass_for_one_of_our_own(self, admin: Client, slug: str) -> None:
+        answer = admin.post("/settings/sources/new/", {"name": "Web shop", "slug": slug, "mode": "strict"})
+        assert answer.status_code == 422
+        assert answer.context["form"].errors == {"slug": ["This name is one of our own; choose another."]}
+        assert not Source.objects.exists()
+
+    def test_a_source_is_changed_but_for_its_short_name(self, admin: Client) -> None:
+        source = Source.objects.create(name="Web shop", slug="web", allowed_origins=["https://a.example"])
+        form = admin.get("/settings/sources/web/edit/").context["form"]
+        assert (list(form.fields), form["allowed_origins"].value()) == (
+            ["name", "mode", "allowed_origins"],
+            "https://a.example",
+        )
+        said = {"name": "Shop", "mode": "strict", "allowed_origins": "https://b.example/", "slug": "other"}
+        admin.post("/settings/sources/web/edit/", said)
+        changed = Source.objects.get()
+        assert (changed.name, changed.slug, changed.mode) == ("Shop", "web", "strict")
+        assert changed.allowed_origins == ["https://b.example"]
+        assert changed.write_key == source.write_key
+
+    @pytest.mark.parametrize("origin", ["shop.example", "https://shop.example/path", "*", "javascript:alert(1)"])
+    def test_an_origin_is_what_browsers_send_as_one(self, admin: Client, origin: str) -> None:
+        said = {"name": "Web shop", "slug": "web", "mode": "strict", "allowed_origins": origin}
+        assert admin.post("/settings/sources/new/", said).context["form"].errors == {
+            "allowed_origins": [f"“{origin}” is no origin: https:// and the name of a site, no path."]
+        }
+
     def test_a_keys_secret_is_shown_once_and_kept_nowhere(self, admin: Client) -> None:
         said = {"name": "Warehouse", "scopes": ["purchases:write"], "source": "api", "allowed_ips": "10.0.0.0/8"}
         made = admin.post("/settings/keys/new/", said)
@@ -110,8 +146,16 @@ class TestPrograms:
 
     def test_a_key_with_nonsense_is_not_made(self, admin: Client) -> None:
         said = {"name": "Warehouse", "scopes": ["purchases:write"], "source": "api"}
-        for change in ({"allowed_ips": "everywhere"}, {"scopes": ["users:manage"]}, {"scopes": []}, {"source": "a b"}):
-            assert admin.post("/settings/keys/new/", said | change).status_code == 422
+        for change in (
+            {"allowed_ips": "10.0.0.0/8\neverywhere"},
+            {"scopes": ["users:manage"]},
+            {"scopes": []},
+            {"source": "a b"},
+            {"source": "staff"},
+            {"expires_on": "2020-01-01"},
+        ):
+            answer = admin.post("/settings/keys/new/", said | change)
+            assert (answer.status_code, list(answer.context["form"].errors)) == (422, list(change))
         assert not ApiKey.objects.exists()
 
     def test_a_revoked_key_is_dead_and_stays_on_the_list(self, admin: Client) -> None:
@@ -121,6 +165,16 @@ class TestPrograms:
         key.refresh_from_db()
         assert not key.is_live(timezone.now())
         assert "revoked" in admin.get("/settings/keys/").content.decode()
+
+    def test_the_list_tells_keys_apart_and_which_of_them_are_in_use(self, admin: Client) -> None:
+        said = {"name": "Warehouse", "scopes": ["purchases:write"], "source": "stock", "allowed_ips": "10.0.0.0/8"}
+        admin.post("/settings/keys/new/", said | {"expires_on": "2999-12-31"})
+        key = ApiKey.objects.get()
+        page = admin.get("/settings/keys/").content.decode()
+        shown = (key.prefix, "never used", "purchases:write", "<code>stock</code>", "<code>10.0.0.0/8</code>", "2999")
+        assert [text for text in shown if text not in page] == []
+        ApiKey.objects.update(last_used_at=timezone.now() - timedelta(hours=2))
+        assert "2 hours ago" in admin.get("/settings/keys/").content.decode()
 
 
 def test_failed_reactions_are_shown_and_tried_again_on_demand(manager: Client) -> None:
