@@ -38,10 +38,19 @@ def assess_all(*, now: datetime) -> int:
 def revive(events: Sequence[Event], *, now: datetime) -> int:
     """Customers who have just shown a sign of life are active again; return how many positions changed."""
     customers = {event.customer_id for event in events if types.get(event.name).sign_of_life}
-    ill = _standing().filter(Among("customer", customers)).exclude(health=Health.ACTIVE) if customers else []
-    return _change(
-        [position for position in ill if _seen(position) > _edges(position.journey, now)[0]], Health.ACTIVE, now
-    )
+    if not customers:
+        return 0
+    ill = Position.objects.filter(Among("customer", customers)).exclude(health=Health.ACTIVE)
+    found = list(ill.values_list("pk", flat=True))
+    if not found:
+        return 0
+    # Few are ever ill: only their rows are joined with journey and customer.
+    back = [
+        position
+        for position in _standing().filter(Among("pk", found))
+        if _seen(position) > _edges(position.journey, now)[0]
+    ]
+    return _change(back, Health.ACTIVE, now)
 
 
 @transaction.atomic(savepoint=False)
@@ -78,8 +87,6 @@ def _edges(journey: Journey, now: datetime) -> tuple[datetime, datetime]:
 
 def _change(positions: Iterable[Position], health: Health, now: datetime) -> int:
     positions = list(positions)
-    if not positions:
-        return 0
     bulk.update_rows(
         Position, [{"id": position.pk, "health": health.value} for position in positions], fields=["health"]
     )
