@@ -158,7 +158,7 @@ class ListColumn:
     """
     A column of the customers list: `values(customers)` answers for a whole page at once, {customer id: value}.
 
-    `template` renders one value as `value`; without it the value is printed.
+    `template` renders one value as `value`; without it the value is printed. Figures are set to the right.
     """
 
     key: str
@@ -166,6 +166,7 @@ class ListColumn:
     values: Callable[[Sequence[Customer]], Mapping[int, Any]]
     template: str = ""
     order: int = 100
+    is_figure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def worth(customers: Sequence[Customer]) -> Mapping[int, Any]:
     return worth_of([customer.pk for customer in customers])
 
 
-add_list_column(ListColumn("worth", _("Orders"), worth, "crm/customer_worth.html", order=50))
+add_list_column(ListColumn("worth", _("Orders"), worth, "crm/customer_worth.html", order=50, is_figure=True))
 
 
 def note_context(customer: Customer, user: User) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from crm.models import Customer, Purchase, Ticket, User
 
@@ -33,19 +33,40 @@ def find_anything(text: str, user: User) -> Found:
     words = clean(text)
     if not words:
         return Found()
-    bare = words.lstrip("#")
-    numbers = {form for number in (words, bare, f"#{bare}") for form in (number, number.upper(), number.lower())}
-    subject = Q(subject__icontains=words)
-    if number := TICKET_NUMBER.fullmatch(words):
-        subject |= Q(public_id__iendswith=number.group(1))
     customers = Customer.objects.visible_to(user).known().matching(words)
-    purchases = Purchase.objects.visible_to(user).filter(reference__in=numbers).select_related("customer")
-    tickets = Ticket.objects.visible_to(user).filter(subject).select_related("customer")
+    purchases = Purchase.objects.visible_to(user).filter(reference__in=_order_numbers(words)).select_related("customer")
+    tickets = Ticket.objects.visible_to(user).filter(_named(words)).select_related("customer")
     return Found(
         customers=list(customers.order_by("-last_seen_at", "-pk")[:MOST]),
         purchases=list(purchases.order_by("-placed_at", "-pk")[:MOST]),
         tickets=list(tickets.order_by("-last_message_at", "-pk")[:MOST]),
     )
+
+
+def purchases_matching(rows: QuerySet[Purchase], text: str) -> QuerySet[Purchase]:
+    """Those of `rows` with this order number; if there is none, those of customers whom `text` finds."""
+    numbered = rows.filter(reference__in=_order_numbers(text))
+    return numbered if numbered.exists() else rows.filter(customer__in=_people(text))
+
+
+def tickets_matching(rows: QuerySet[Ticket], text: str) -> QuerySet[Ticket]:
+    """Those of `rows` with this number, these words in their subject, or of customers whom `text` finds."""
+    return rows.filter(_named(text) | Q(customer__in=_people(text)))
+
+
+def _order_numbers(text: str) -> set[str]:
+    bare = text.lstrip("#")
+    return {form for number in (text, bare, f"#{bare}") for form in (number, number.upper(), number.lower())}
+
+
+def _named(text: str) -> Q:
+    number = TICKET_NUMBER.fullmatch(text)
+    subject = Q(subject__icontains=text)
+    return subject | Q(public_id__iendswith=number.group(1)) if number else subject
+
+
+def _people(text: str) -> QuerySet[Customer, int]:
+    return Customer.objects.matching(text).values_list("pk", flat=True)
 
 
 def clean(text: str) -> str:

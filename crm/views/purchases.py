@@ -23,7 +23,7 @@ from crm.lib.htmx import render_page
 from crm.lib.money import Money
 from crm.lib.paging import Sort, bounded_count
 from crm.models import Purchase
-from crm.selectors.search import clean
+from crm.selectors.search import clean, purchases_matching
 from crm.services import purchases
 from crm.views.parts import choice_of, done, found, next_url, page_of, refused, sorted_by
 
@@ -81,9 +81,7 @@ def _narrowed(request: HttpRequest, query: str, *, status: str, late: str) -> Qu
         rows = Purchase.objects.visible_to(user).overdue(now) if late == "now" else rows & Purchase.objects.late(now)
     if status:
         rows = rows.filter(status=status)
-    if query:
-        rows = rows.filter(reference__in={query, query.lstrip("#"), query.upper(), query.lower()})
-    return rows
+    return purchases_matching(rows, query) if query else rows
 
 
 @require_GET

@@ -23,7 +23,7 @@ from crm.lib.htmx import render_page
 from crm.lib.paging import Sort, bounded_count
 from crm.models import Ticket, TicketMessage, User
 from crm.selectors.record import record_cards
-from crm.selectors.search import clean
+from crm.selectors.search import clean, tickets_matching
 from crm.selectors.staff import colleague_names, colleagues
 from crm.services import tickets
 from crm.views.customers import visible as visible_customer
@@ -58,7 +58,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     sort_name, sort = sorted_by(request, SORTS, "waiting" if queue == "waiting" else "newest")
     rows = _queue(user, queue)
     if query:
-        rows = rows.filter(subject__icontains=query)
+        rows = tickets_matching(rows, query)
     for choice in choices:
         if choice.value:
             rows = rows.filter(**{choice.param: choice.value})

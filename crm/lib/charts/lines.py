@@ -42,7 +42,8 @@ def line_chart(
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / ceiling)
 
-    parts = [_scale(ceiling, width, y), _axis(labels, x)]
+    counts = all(float(value).is_integer() for one in series for value in one.values)
+    parts = [_scale(ceiling, width, y, whole=counts), _axis(labels, x)]
     parts += [_line(one, tone(one.tone, number), labels, x, y) for number, one in enumerate(series) if one.values]
     return Chart(
         svg=frame("line-chart", width, HEIGHT, title, _spoken(series), parts),
@@ -73,8 +74,10 @@ def _line(
     )  # fmt: skip
 
 
-def _scale(ceiling: float, width: int, y: Callable[[float], float]) -> SafeString:
-    steps = 2 if ceiling < 4 else 4
+def _scale(ceiling: float, width: int, y: Callable[[float], float], *, whole: bool) -> SafeString:
+    """Lines across at even steps; `whole` things are not counted in halves."""
+    wanted = (2, 1) if ceiling < 4 else (4, 5)
+    steps = next((n for n in wanted if not whole or (ceiling / n).is_integer()), 1)
     values = [ceiling * step / steps for step in range(steps + 1)]
     return format_html_join(
         "",

@@ -38,6 +38,21 @@ def test_a_line_chart_says_the_same_in_shape_table_and_words() -> None:
     assert not chart.is_empty
 
 
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([0, 1], ["0", "1"]),
+        ([0, 3], ["0", "1", "2", "3", "4", "5"]),
+        ([0, 4, 20], ["0", "5", "10", "15", "20"]),
+        ([0, 0.5], ["0", "0.5", "1"]),
+    ],
+)
+def test_what_is_counted_is_not_scaled_in_fractions(values: list[float], scale: list[str]) -> None:
+    labels = [str(number) for number in range(len(values))]
+    chart = line_chart(title="Visits", label="Day", labels=labels, series=[Series("Visits", values)])
+    assert re.findall(r'text-anchor="end">([^<]+)<', chart.svg) == scale
+
+
 def test_a_chart_of_nothing_but_noughts_is_empty() -> None:
     assert line_chart(title="Visits", label="Day", labels=["1 Mar"], series=[Series("Visits", [0])]).is_empty
     assert funnel_chart(title="Steps", label="Step", measure="Customers", steps=[Step("A", 0)]).is_empty
