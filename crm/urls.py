@@ -23,6 +23,7 @@ urlpatterns = [
     path("customers/<uuid:public_id>/tasks/", work.task_add, name="task_add"),
     path("customers/<uuid:public_id>/tickets/new/", tickets.ticket_create, name="ticket_create"),
     path("customers/<uuid:public_id>/reviews/new/", reviews.review_create, name="review_create"),
+    path("customers/<uuid:public_id>/purchases/new/", purchases.purchase_create, name="purchase_create"),
     # Purchases
     path("purchases/", purchases.purchase_list, name="purchase_list"),
     path("purchases/late/", purchases.purchase_late, name="purchase_late"),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop
 REFUSALS = (
     gettext_noop("a name or an address is needed"),
     gettext_noop("a rating, a text or a link is needed"),
+    gettext_noop("an amount or a line is needed"),
     gettext_noop("a tag is 1 to 64 characters"),
     gettext_noop("belongs to another customer"),
     gettext_noop("belongs to another customer's review"),

@@ -189,10 +189,9 @@ def record_refund(
     if purchase:
         if amount.currency != purchase.currency:
             raise InvalidPurchase("amount.currency", f"the order is in {purchase.currency}")
-        if purchase.refunded_minor + amount.minor > purchase.total_minor:
-            raise InvalidPurchase(
-                "amount", f"only {purchase.total_minor - purchase.refunded_minor} minor units are left"
-            )
+        left = Money(purchase.total_minor - purchase.refunded_minor, purchase.currency)
+        if amount.minor > left.minor:
+            raise InvalidPurchase("amount", f"only {left} of the order is left")
     refund = Refund(
         customer=customer, purchase=purchase, source=source, reference=reference, currency=amount.currency,
         amount_minor=amount.minor, refunded_at=refunded_at, reason=reason[:200],

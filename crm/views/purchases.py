@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,25 +10,29 @@ from django import forms
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from crm.access.guards import staff_of, staff_required
+from crm.access.guards import shop_of, staff_of, staff_required
 from crm.forms.base import refuse
-from crm.forms.purchases import RefundForm, StatusForm
+from crm.forms.purchases import LineForm, PurchaseForm, RefundForm, StatusForm, line_forms
 from crm.lib.htmx import render_page
 from crm.lib.money import Money
 from crm.lib.paging import Sort, bounded_count
-from crm.models import Purchase
+from crm.models import Customer, Product, Purchase
 from crm.selectors.search import clean, purchases_matching
-from crm.services import purchases
-from crm.views.parts import choice_of, done, found, next_url, page_of, refused, sorted_by
+from crm.services import counter, purchases
+from crm.views.customers import visible as visible_customer
+from crm.views.parts import choice_of, done, found, next_url, page_of, posted, refused, sorted_by
 
 Status = Purchase.Status
+OFFERED = 200  # products that a browser completes while one types
 SORTS = {"newest": Sort("placed_at"), "oldest": Sort("placed_at", descending=False)}
 SORT_LABELS = {"newest": gettext_lazy("newest first"), "oldest": gettext_lazy("oldest first")}
 LATE = [("now", gettext_lazy("late and under way")), ("ever", gettext_lazy("ever late"))]
@@ -91,6 +96,45 @@ def purchase_late(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('crm:purchase_list')}?late=now&sort=oldest")
 
 
+@require_http_methods(["GET", "POST"])
+@staff_required("purchases.edit")
+def purchase_create(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Record what a customer ordered by phone, in a chat or over the counter."""
+    customer = visible_customer(request, public_id)
+    form, lines = PurchaseForm(posted(request)), line_forms(posted(request))
+    if request.method == "POST" and all([form.is_valid(), *(line.is_valid() for line in lines)]):
+        sold = [line for line in lines if line.cleaned_data["product"]]
+        try:
+            purchase = _record(request, customer, form, sold)
+        except counter.AlreadyRecorded as error:
+            link = format_html('<a href="{}">{}</a>', error.purchase.get_absolute_url(), error.purchase)
+            form.add_error("reference", format_html(_("There is an order {} already."), link))
+        except counter.PriceMissing as error:
+            sold[error.index].add_error("price", _("A price is needed."))
+        except purchases.InvalidPurchase as error:
+            refuse(form, error)
+        else:
+            said = _("Order %(number)s is on record.") % {"number": purchase}
+            return done(request, said, purchase.get_absolute_url())
+    context = {
+        "form": form, "lines": lines, "customer": customer, "currency": shop_of(request).currency,
+        "products": Product.objects.order_by("-pk").values_list("sku", "name")[:OFFERED],
+    }  # fmt: skip
+    faulty = bool(form.errors) or any(line.errors for line in lines)
+    return render(request, "crm/purchase_new.html", context, status=422 if faulty else 200)
+
+
+def _record(request: HttpRequest, customer: Customer, form: PurchaseForm, sold: Sequence[LineForm]) -> Purchase:
+    said, now = form.cleaned_data, timezone.now()
+    lines = [line.cleaned_data for line in sold]
+    return counter.record_sale(
+        customer=customer, reference=said["reference"], placed_at=said["placed_at"] or now, now=now,
+        lines=[counter.Line(line["product"], line["quantity"] or 1, line["price"]) for line in lines],
+        total=said["total"], currency=shop_of(request).currency, is_paid=said["state"] == "paid",
+        is_taken=said["state"] == "taken", promised_at=said["promised_at"], payment_method=said["payment_method"],
+    )  # fmt: skip
+
+
 def visible(request: HttpRequest, public_id: UUID) -> Purchase:
     return found(Purchase.objects.visible_to(staff_of(request)).select_related("customer"), public_id)
 
@@ -110,7 +154,7 @@ def _show(
     refund_form: forms.Form | None = None,
 ) -> HttpResponse:
     now = timezone.now()
-    left = Money(purchase.total_minor - purchase.refunded_minor, purchase.currency)
+    left = _left(purchase)
     context: dict[str, Any] = {
         "purchase": purchase,
         "items": list(purchase.items.select_related("product", "purchase").order_by("pk")),
@@ -123,12 +167,16 @@ def _show(
         "actions": _open_actions(purchase),
         "left": left,
         "status_form": status_form or StatusForm(prefix="status"),
-        "refund_form": refund_form or RefundForm(prefix="refund", initial={"amount": left.amount}),
+        "refund_form": refund_form or RefundForm(left=left),
     }
     faulty = status_form or refund_form
     return render_page(
         request, "crm/purchase_detail.html", context, partial="record", status=422 if faulty is not None else 200
     )
+
+
+def _left(purchase: Purchase) -> Money:
+    return Money(purchase.total_minor - purchase.refunded_minor, purchase.currency)
 
 
 def _open_actions(purchase: Purchase) -> list[tuple[str, Any]]:
@@ -182,7 +230,7 @@ def purchase_arrived(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def purchase_refund(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Money given back, in whole or in part."""
     purchase = visible(request, public_id)
-    form = RefundForm(request.POST, prefix="refund")
+    form = RefundForm(request.POST, left=_left(purchase))
     if form.is_valid():
         now = timezone.now()
         try:

@@ -4,9 +4,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from crm.lib.zones import zone
 from crm.models import Event, Purchase, Refund, User
 from tests.crm.views.conftest import SignIn
-from tests.factories.crm import NOON, PurchaseFactory, PurchaseItemFactory
+from tests.factories.crm import (
+    NOON,
+    CustomerFactory,
+    PurchaseFactory,
+    PurchaseItemFactory,
+    UserFactory,
+    sales_see_their_own,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +81,7 @@ def test_refunds_add_up_to_the_order_and_no_further(manager: Client) -> None:
     manager.post(url, {"refund-amount": "200", "refund-reason": "scratched"})
     too_much = manager.post(url, {"refund-amount": "300.01"})
     assert too_much.status_code == 422
+    assert too_much.context["refund_form"].errors == {"amount": ["Only 300.00 THB of the order is left."]}
     assert [(refund.amount_minor, refund.reason) for refund in Refund.objects.all()] == [(20_000, "scratched")]
     manager.post(url, {"refund-amount": "300"})
     order.refresh_from_db()
@@ -87,3 +96,74 @@ def test_support_reads_orders_and_changes_none(sign_in: SignIn) -> None:
         assert client.post(order.get_absolute_url() + path, {"status": "paid"}).status_code == 403
     order.refresh_from_db()
     assert order.status == "placed"
+
+
+class TestRecordingByHand:
+    def sold(self, **changes: str) -> dict[str, str]:
+        line = {"line-0-product": "Kettle", "line-0-quantity": "2", "line-0-price": "250.50"}
+        return {"state": "paid", **line, **changes}
+
+    def test_an_order_by_phone_is_on_record_with_its_customer(self, manager: Client) -> None:
+        customer = CustomerFactory(name="Ploy")
+        url = f"{customer.get_absolute_url()}purchases/new/"
+        assert url in manager.get(customer.get_absolute_url()).content.decode()
+        assert manager.get(url).status_code == 200
+        promised = (timezone.localdate() + timedelta(days=3)).isoformat()
+        answer = manager.post(url, self.sold(promised_at=promised, payment_method="cash", reference="A-1"))
+        order = Purchase.objects.get()
+        assert answer["Location"] == order.get_absolute_url()
+        assert (order.customer, order.reference, str(order.total)) == (customer, "A-1", "501.00 THB")
+        assert (order.status, order.payment_method, order.source) == ("paid", "cash", "staff")
+        assert (
+            timezone.localtime(order.promised_at, zone("Asia/Bangkok", "UTC")).strftime("%F %T")
+            == f"{promised} 23:59:59"
+        )
+        assert "recorded by hand" in manager.get(order.get_absolute_url()).content.decode()
+
+    @pytest.mark.parametrize(
+        ("changes", "errors"),
+        [
+            ({"total": "-1"}, {"total": ["Ensure this value is greater than or equal to 0."]}),
+            ({"placed_at": "2999-01-01T10:00"}, {"placed_at": ["This is still to come."]}),
+            ({"promised_at": "2020-01-01"}, {"promised_at": ["Is before the order was placed"]}),
+            ({"line-0-product": "", "line-0-price": ""}, {"total": ["An amount or a line is needed"]}),
+            ({"state": "stolen"}, {"state": ["Select a valid choice. stolen is not one of the available choices."]}),
+        ],
+    )
+    def test_a_fault_is_said_beside_its_field(
+        self, manager: Client, changes: dict[str, str], errors: dict[str, list[str]]
+    ) -> None:
+        answer = manager.post(f"{CustomerFactory().get_absolute_url()}purchases/new/", self.sold(**changes))
+        assert (answer.status_code, answer.context["form"].errors) == (422, errors)
+        assert not Purchase.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"line-1-price": "3"}, "product"),
+            ({"line-1-product": "Wrap"}, "price"),
+            ({"line-1-product": "Wrap", "line-1-quantity": "0", "line-1-price": "1"}, "quantity"),
+        ],
+    )
+    def test_so_is_a_fault_of_a_line(self, manager: Client, changes: dict[str, str], field: str) -> None:
+        answer = manager.post(f"{CustomerFactory().get_absolute_url()}purchases/new/", self.sold(**changes))
+        assert (answer.status_code, list(answer.context["lines"][1].errors)) == (422, [field])
+        assert not Purchase.objects.exists()
+
+    def test_a_number_that_is_taken_leads_to_its_order(self, manager: Client) -> None:
+        order = PurchaseFactory(source="staff", reference="A-1", total_minor=100)
+        answer = manager.post(f"{CustomerFactory().get_absolute_url()}purchases/new/", self.sold(reference="A-1"))
+        said = f'There is an order <a href="{order.get_absolute_url()}">A-1</a> already.'
+        assert (answer.status_code, answer.context["form"].errors) == (422, {"reference": [said]})
+        assert Purchase.objects.get().total_minor == 100
+
+    def test_it_is_for_those_who_may_record_purchases(self, sign_in: SignIn) -> None:
+        customer = CustomerFactory()
+        url = f"{customer.get_absolute_url()}purchases/new/"
+        support = sign_in(User.Role.SUPPORT)
+        assert support.post(url, self.sold()).status_code == 403
+        assert url not in support.get(customer.get_absolute_url()).content.decode()
+        seller, hers = sign_in(User.Role.SALES), CustomerFactory(owner=UserFactory())
+        sales_see_their_own()
+        assert seller.post(f"{hers.get_absolute_url()}purchases/new/", self.sold()).status_code == 404
+        assert not Purchase.objects.exists()
