@@ -73,11 +73,15 @@ def run_due(*, now: datetime, limit: int) -> Counter[str]:
 @transaction.atomic
 def _run_batch(now: datetime, limit: int) -> Counter[str]:
     claimed = list(Enrolment.objects.due(now).with_customer().locked(skip=True)[:limit])
-    return _attempt(claimed, now) if claimed else Counter()
+    return take(claimed, now=now) if claimed else Counter()
 
 
-def _attempt(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
-    """Do the batch in a savepoint; when it fails, do its halves, down to the run that is to blame."""
+def take(claimed: Sequence[Enrolment], *, now: datetime) -> Counter[str]:
+    """
+    Take the steps of `claimed` runs, which are due, `with_customer` and locked by the caller's transaction.
+
+    Done in a savepoint; when it fails, its halves are done, down to the run that is to blame.
+    """
     try:
         with transaction.atomic():
             return _work(claimed, now)
@@ -86,7 +90,7 @@ def _attempt(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
             logger.exception("enrolment %s failed", claimed[0].pk)
             return _set_aside(claimed[0], error, now)
         half = len(claimed) // 2
-        return _attempt(claimed[:half], now) + _attempt(claimed[half:], now)
+        return take(claimed[:half], now=now) + take(claimed[half:], now=now)
 
 
 def _set_aside(row: Enrolment, error: Exception, now: datetime) -> Counter[str]:
