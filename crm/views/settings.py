@@ -137,6 +137,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         {
             "sources": Source.objects.order_by("-is_active", "name"),
             "rejected": RejectedEvent.objects.filter(resolved_at=None).order_by("-received_at")[:20],
+            "host": django_settings.SITE_URL,
             "endpoint": f"{django_settings.SITE_URL}/v1/",
             "shown": request.GET.get("show", ""),
         },
