@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
             name='StageMove',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cause', models.CharField(choices=[('event', 'a fact'), ('staff', 'staff'), ('flow', 'a flow'), ('import', 'an import'), ('merge', 'merged records')], max_length=8, verbose_name='cause')),
+                ('cause', models.CharField(choices=[('event', 'a fact'), ('staff', 'staff'), ('flow', 'a flow'), ('import', 'an import'), ('merge', 'merged records'), ('replay', 'rules judged anew')], max_length=8, verbose_name='cause')),
                 ('note', models.CharField(blank=True, max_length=500, verbose_name='note')),
                 ('would_have', models.BooleanField(default=False, verbose_name='would have moved')),
                 ('effective_at', models.DateTimeField(verbose_name='happened')),

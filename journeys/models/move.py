@@ -24,6 +24,7 @@ class StageMove(models.Model):
         FLOW = "flow", _("a flow")
         IMPORT = "import", _("an import")
         MERGE = "merge", _("merged records")
+        REPLAY = "replay", _("rules judged anew")
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="stage_moves", db_index=False, verbose_name=_("customer")

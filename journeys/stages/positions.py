@@ -57,6 +57,17 @@ def lock(pairs: Collection[Key]) -> dict[Key, Standing]:
     return found
 
 
+def read(customers: Collection[int], journey: int) -> dict[int, Standing]:
+    """The positions that customers have in a journey, as they are: not locked, none made."""
+    rows = Position.objects.filter(Among("customer", customers), journey=journey).values_list(*_COLUMNS)
+    return {row[1]: Standing(*row) for row in rows}
+
+
+def nowhere(customer: int, journey: int) -> Standing:
+    """The position of somebody who has none; not stored."""
+    return Standing(0, customer, journey, None, None, None, None, None, None)
+
+
 def write(moves: Sequence[StageMove], changed: Sequence[Standing], *, now: datetime) -> list[StageMove]:
     """
     Store moves and positions, and record each move that was made as a fact.
