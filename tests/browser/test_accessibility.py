@@ -24,12 +24,13 @@ def addresses() -> list[str]:
     return [
         "/", "/search/?q=customer", "/search/?q=nothing", "/search/",
         "/customers/", "/customers/?q=zzz", "/customers/new/", one, f"{one}edit/phone/", f"{one}edit/time_zone/",
-        f"{one}tickets/new/", f"{one}reviews/new/",
+        f"{one}tickets/new/", f"{one}reviews/new/", f"{one}purchases/new/", f"{one}sms/", f"{one}email/",
         "/purchases/", Purchase.objects.earliest("pk").get_absolute_url(),
         "/inbox/", "/inbox/?queue=solved", ticket.get_absolute_url(), "/reviews/",
         "/reach/", "/reach/new/", f"/reach/{Touchpoint.objects.get().public_id}/",
         "/settings/", "/settings/shop/", "/settings/staff/", "/settings/staff/new/", "/settings/roles/",
-        "/settings/sources/", "/settings/sources/new/", "/settings/keys/", "/settings/keys/new/",
+        "/settings/sources/?show=web", "/settings/sources/new/", "/settings/sources/web/edit/",
+        "/settings/keys/", "/settings/keys/new/",
         "/settings/reactions/", "/profile/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/",
     ]  # fmt: skip
 

@@ -55,6 +55,31 @@ def test_a_field_is_edited_where_it_stands_and_a_fault_stays_there(manager: Page
     assert str(Customer.objects.get().phone) == "+66819998888"
 
 
+def test_whose_an_address_is_can_be_followed_from_where_it_was_typed(manager: Page) -> None:
+    CustomerFactory(name="Ploy", phone="+66812345678")
+    manager.goto(CustomerFactory(name="Nok").get_absolute_url())
+    manager.get_by_label("Edit: Phone").click()
+    field = manager.locator("#field-phone input[name=phone]")
+    field.fill("081 234 5678")
+    field.press("Enter")
+    manager.locator("#field-phone .errorlist").get_by_role("link", name="Ploy").click()
+    expect(manager.get_by_role("heading", name="Ploy", level=1)).to_be_visible()
+
+
+def test_a_sale_over_the_counter_is_written_down(manager: Page) -> None:
+    customer = CustomerFactory(name="Ploy")
+    manager.goto(customer.get_absolute_url())
+    manager.get_by_role("link", name="New order").click()
+    manager.get_by_label("Product").first.fill("Kettle")
+    manager.get_by_label("Quantity").first.fill("2")
+    manager.get_by_label("Each").first.fill("250.50")
+    manager.get_by_label("How far has it come?").select_option("paid and taken along")
+    manager.get_by_role("button", name="Record the order").click()
+    expect(manager.locator("#record")).to_contain_text("501.00 THB")
+    expect(manager.locator(".toast")).to_contain_text("is on record")
+    assert Purchase.objects.get().status == "delivered"
+
+
 def test_typing_in_the_search_narrows_the_rows_and_the_address_says_so(manager: Page) -> None:
     CustomerFactory(name="พลอย ใจดี")
     CustomerFactory(name="Somebody Else")

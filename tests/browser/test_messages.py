@@ -98,6 +98,28 @@ def test_an_sms_is_measured_while_it_is_typed_and_stays_on_the_page(manager: Pag
     assert Message.objects.get().body == "สวัสดีค่ะ"
 
 
+def test_a_template_is_filled_in_for_the_customer_changed_and_sent(manager: Page) -> None:
+    customer = ploy()
+    make_template("thanks", en="Thank you, {{ customer.first_name }}!")
+    make_template("ready", en="Order {{ event.order_id }} is ready")
+    manager.goto(customer.get_absolute_url())
+    manager.get_by_text("SMS", exact=True).first.click()
+    manager.locator("#write-sms").get_by_role("link", name="Start from a template").click()
+    text = manager.locator("textarea[name=sms-body]")
+    manager.get_by_label("Start from").select_option("ready")
+    expect(text).to_have_value("Order [order_id] is ready")
+    expect(manager.locator("#write-sms .notice")).to_contain_text("event.order_id")
+    manager.get_by_label("Start from").select_option("thanks")
+    expect(text).to_have_value("Thank you, Ploy!")
+    expect(manager.locator("#meter-sms")).to_contain_text("1 segment")
+    assert not Message.objects.exists()
+    text.press("End")
+    text.press_sequentially(" See you.")
+    manager.get_by_role("button", name="Send the SMS").click()
+    expect(manager.locator(".toast")).to_contain_text("SMS queued.")
+    assert Message.objects.get().body == "Thank you, Ploy! See you."
+
+
 def test_the_customer_answers_stop_on_the_phone_and_nothing_more_goes_out(manager: Page) -> None:
     message = sent_to(ploy())
     manager.goto("/sandbox/")
@@ -198,6 +220,7 @@ def test_a_queued_message_is_cancelled_where_it_stands(manager: Page) -> None:
 
 def test_the_phone_and_the_templates_work_without_scripts(browser: Browser, live_server: Any, open_as: Open) -> None:
     message = sent_to(ploy())
+    make_template("thanks", en="Thank you, {{ customer.first_name }}!")
     signed_in = open_as(User.Role.MANAGER).context
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     context.add_cookies(signed_in.cookies())
@@ -210,5 +233,13 @@ def test_the_phone_and_the_templates_work_without_scripts(browser: Browser, live
     page.get_by_label("Text (English)").fill("Hello {{ customer.name }}")
     page.get_by_role("button", name="Preview").click()
     expect(page.locator("#preview")).to_contain_text("Hello Ploy")
-    assert not Template.objects.exists()
+    assert Template.objects.count() == 1
+    page.goto(message.customer.get_absolute_url())
+    page.get_by_text("SMS", exact=True).first.click()
+    page.locator("#write-sms").get_by_role("link", name="Start from a template").click()
+    page.get_by_label("Start from").select_option("thanks")
+    page.get_by_role("button", name="Fill in").click()
+    expect(page.locator("textarea[name=sms-body]")).to_have_value("Thank you, Ploy!")
+    page.get_by_role("button", name="Send the SMS").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("Thank you, Ploy!")
     context.close()
