@@ -21,6 +21,7 @@ logger = logging.getLogger("waymark.worker")
 DRAIN_SECONDS = 10
 LOOK_EVERY = 1.0
 RESTART_DELAYS = (1, 2, 4, 8, 15)
+START_WITHIN = 30
 STEADY_AFTER = 60  # seconds a group must run before its next death counts as the first again
 SAY_AGAIN_AFTER = 30
 
@@ -28,18 +29,29 @@ ReadHeartbeat = Callable[[], datetime | None]
 
 
 class Pulse:
-    """Judges a heartbeat by how long it has stood still on our own clock, whatever the clock that wrote it says."""
+    """
+    Judges a heartbeat by how long it has stood still on our own clock, whatever the clock that wrote it says.
 
-    def __init__(self, limit: float, *, at: float) -> None:
+    Attributes:
+        allowed: seconds it may stand still now: `limit`, or `start_within` if that is longer until it first moves.
+    """
+
+    def __init__(self, limit: float, *, at: float, start_within: float = 0) -> None:
         self.limit = limit
+        self.allowed = max(limit, start_within)
         self.last: datetime | None = None
         self.moved_at = at
+        self._is_read = False
 
     def feel(self, beat: datetime | None, *, at: float) -> bool:
         """Take a reading; whether it still counts as alive."""
         if beat != self.last:
+            # The first reading may be what the group before left behind.
+            if self._is_read:
+                self.allowed = self.limit
             self.last, self.moved_at = beat, at
-        return at - self.moved_at <= self.limit
+        self._is_read = True
+        return at - self.moved_at <= self.allowed
 
     def excuse(self, *, at: float) -> None:
         """Nothing could be read, so nothing is known: begin to count again."""
@@ -98,12 +110,21 @@ class Supervisor:
         start: makes and starts a group.
         read_heartbeat: when the group last wrote that it is alive; raises what it likes when that cannot be known.
         limit: seconds a heartbeat may stand still.
+        start_within: seconds a new group may take to its first, which is longer on a busy machine.
     """
 
-    def __init__(self, start: Callable[[], Group], read_heartbeat: ReadHeartbeat, *, limit: float) -> None:
+    def __init__(
+        self,
+        start: Callable[[], Group],
+        read_heartbeat: ReadHeartbeat,
+        *,
+        limit: float,
+        start_within: float = START_WITHIN,
+    ) -> None:
         self._start = start
         self._read_heartbeat = read_heartbeat
         self._limit = limit
+        self._start_within = start_within
         self._stopping = False
         self._group: Group | None = None
         self._deaths = 0
@@ -149,7 +170,7 @@ class Supervisor:
 
     def _watch(self, group: Group) -> str:
         """Return why `group` must be replaced, or "" when it is we who should stop."""
-        pulse = Pulse(self._limit, at=time.monotonic())
+        pulse = Pulse(self._limit, at=time.monotonic(), start_within=self._start_within)
         while True:
             self._rest(LOOK_EVERY)
             if self._stopping:
@@ -165,7 +186,7 @@ class Supervisor:
                 self._say_now_and_then(problem)
                 continue
             if not pulse.feel(beat, at=at):
-                return f"no heartbeat for {self._limit:.0f} s"
+                return f"no heartbeat for {pulse.allowed:.0f} s"
 
     def _say_now_and_then(self, problem: Exception) -> None:
         if time.monotonic() - self._said_at >= SAY_AGAIN_AFTER:

@@ -29,6 +29,15 @@ def test_every_new_beat_counts_from_its_own_arrival_whatever_time_it_tells():
     assert not pulse.feel(BEAT, at=221)
 
 
+def test_a_new_cluster_may_take_longer_to_its_first_heartbeat():
+    pulse = Pulse(6, at=0, start_within=30)
+    assert pulse.feel(BEAT, at=1)  # left behind by the one before
+    assert pulse.feel(BEAT, at=31)
+    assert not pulse.feel(BEAT, at=32)
+    assert pulse.feel(NEXT_BEAT, at=33)
+    assert not pulse.feel(NEXT_BEAT, at=40)
+
+
 def test_a_heartbeat_that_could_not_be_read_is_not_held_against_the_cluster():
     pulse = Pulse(90, at=0)
     pulse.feel(BEAT, at=10)
@@ -66,7 +75,7 @@ def _no_waiting(monkeypatch):
 
 def watch(groups: list[FakeGroup], read_heartbeat, *, limit: float = 1e9) -> Supervisor:
     waiting = iter(groups)
-    return Supervisor(lambda: next(waiting), read_heartbeat, limit=limit)
+    return Supervisor(lambda: next(waiting), read_heartbeat, limit=limit, start_within=limit)
 
 
 def test_a_cluster_that_ends_by_itself_is_killed_to_the_last_process_and_started_again():
