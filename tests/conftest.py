@@ -28,7 +28,10 @@ def keep_what_migrations_wrote(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.django_db(**{**marker.kwargs, "serialized_rollback": True}), append=False)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright's event loop runs in the thread of the tests from its first test to the end: nothing else may follow.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     for item in items:
         keep_what_migrations_wrote(item)
         for marker in ("postgres", "redis", "browser"):
