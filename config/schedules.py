@@ -20,6 +20,7 @@ TICK = (
     "crm.tasks.flag_late",
     "journeys.tasks.run_due",
     "messaging.tasks.send_due",
+    "journeys.tasks.replay_journeys",
     "messaging.tasks.reconcile",
 )
 
@@ -27,6 +28,7 @@ TICK = (
 BELLS = {
     "run_due": "journeys.tasks.run_due",
     "send_due": "messaging.tasks.send_due",
+    "replay_journeys": "journeys.tasks.replay_journeys",
 }
 
 NIGHT = time(3, 0)

@@ -5,7 +5,8 @@ from django.utils import timezone
 from crm.lib.rounds import work_off
 from journeys.flows import runner
 from journeys.flows.listening import BELL
-from journeys.stages import health
+from journeys.stages import health, replaying
+from journeys.stages.replaying import BELL as REPLAY_BELL
 
 PER_ROUND = 1_000
 
@@ -14,6 +15,12 @@ def run_due() -> str:
     """Take the steps that are due. Claiming decides who takes which. The line returned shows in the admin."""
     total = work_off(lambda: runner.run_due(now=timezone.now(), limit=PER_ROUND).total(), again=BELL)
     return f"{total} steps"
+
+
+def replay_journeys() -> str:
+    """Go on judging the journeys anew that somebody asked for."""
+    total = work_off(lambda: replaying.go_on(now=timezone.now()), again=REPLAY_BELL)
+    return f"{total} customers judged"
 
 
 def assess_health() -> str:

@@ -71,6 +71,29 @@ def current() -> list[Ruleset]:
     return _compiled[1]
 
 
+def of(journey: Journey) -> Ruleset | None:
+    """The rules in force of one journey; None when it is switched off or has no stages."""
+    return next((ruleset for ruleset in current() if ruleset.journey == journey), None)
+
+
+def with_draft(draft: StageRule) -> Ruleset:
+    """
+    The rules of a journey as they would be with `draft` in the place of the row with its number, or added to them.
+
+    Raises:
+        InvalidRule: with every fault of the draft's JSON columns.
+    """
+    read(draft, 0)
+    journey = draft.stage.journey
+    stages = {stage.pk: stage for stage in journey.stages.select_related("journey").order_by("rank", "pk")}
+    rows: dict[int, list[StageRule]] = defaultdict(list)
+    for row in StageRule.objects.filter(is_active=True, stage__in=stages).exclude(pk=draft.pk).order_by("pk"):
+        rows[row.stage_id].append(row)
+    if draft.is_active:
+        rows[draft.stage_id].append(draft)
+    return _ruleset(stages, rows)
+
+
 def _compile() -> list[Ruleset]:
     stages: dict[int, dict[int, Stage]] = defaultdict(dict)
     for stage in Stage.objects.filter(journey__is_active=True).select_related("journey").order_by("rank", "pk"):
@@ -89,7 +112,7 @@ def read(row: StageRule, rank: int) -> Rule:
         InvalidRule: with every fault of its JSON columns.
     """
     return read_rule(
-        id=row.pk,
+        id=row.pk or 0,
         stage=row.stage_id,
         rank=rank,
         events=row.events,
@@ -108,5 +131,5 @@ def _ruleset(stages: dict[int, Stage], rows: dict[int, list[StageRule]]) -> Rule
                 rules.append(read(row, rank))
             except InvalidRule as error:
                 logger.error("stage rule %s cannot be read: %s", row.pk, error)  # noqa: TRY400 - the reason says it all
-    by_id = {row.pk: row for stage_id in stages for row in rows[stage_id]}
+    by_id = {row.pk or 0: row for stage_id in stages for row in rows[stage_id]}
     return Ruleset(next(iter(stages.values())).journey, stages, rules, by_id)

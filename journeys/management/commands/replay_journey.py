@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from argparse import ArgumentParser
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 from tqdm import tqdm
 
-from crm.models import Customer, ReplayRun
 from journeys.models import Position
-from journeys.stages import rulebook
-from journeys.stages.recompute import recompute
+from journeys.stages import replaying, rulebook
 from journeys.stages.rulebook import Ruleset
-
-BATCH = 1000
 
 
 class Command(BaseCommand):
@@ -37,22 +30,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         ruleset = _ruleset(options["journey"])
-        run = _run(ruleset, now)
-        customers = Customer.objects.filter(merged_into=None)
-        total, changed = customers.count(), int(run.report.get("changed", 0))
-        behind = customers.filter(pk__lte=run.position).count()
+        run = replaying.begin(ruleset, now=now)
+        behind, total = replaying.progress(run)
         with tqdm(total=total, initial=behind, unit=" customers", disable=options["json"], file=sys.stderr) as bar:
-            while batch := list(
-                customers.filter(pk__gt=run.position).order_by("pk").values_list("pk", flat=True)[:BATCH]
-            ):
-                with transaction.atomic():
-                    changed += recompute(ruleset, batch, now=now)
-                    run.position, run.report = batch[-1], {"changed": changed}
-                    run.save(update_fields=["position", "report"])
-                bar.update(len(batch))
-        run.finished_at = timezone.now()
-        run.save(update_fields=["finished_at"])
-        self._say(ruleset, {"customers": total, "changed": changed}, as_json=options["json"])
+            while done := replaying.step(run, ruleset, now=now):
+                bar.update(done)
+        self._say(ruleset, {"customers": total, "changed": run.report.get("changed", 0)}, as_json=options["json"])
 
     def _say(self, ruleset: Ruleset, counts: dict[str, int], *, as_json: bool) -> None:
         standing = Position.objects.filter(journey=ruleset.journey).values_list("stage").annotate(Count("pk"))
@@ -71,20 +54,3 @@ def _ruleset(slug: str) -> Ruleset:
     if slug not in rulesets:
         raise CommandError(f"there is no active journey {slug!r}; there are {', '.join(sorted(rulesets))}")
     return rulesets[slug]
-
-
-def _run(ruleset: Ruleset, now: datetime) -> ReplayRun:
-    """The checkpoint of these very rules: an unfinished one is gone on with, a finished one begins anew."""
-    rules = [
-        [row.pk, row.stage_id, row.events, row.where, row.history, row.priority, row.may_move_back]
-        for row in ruleset.rows.values()
-    ]
-    said = json.dumps([ruleset.journey.pk, list(ruleset.stages), rules], sort_keys=True)
-    name = f"journey-{hashlib.sha256(said.encode()).hexdigest()[:48]}"
-    run, _created = ReplayRun.objects.get_or_create(
-        fingerprint=name, defaults={"label": f"Journey {ruleset.journey.slug}", "started_at": now}
-    )
-    if run.finished_at:
-        run.position, run.report, run.started_at, run.finished_at = 0, {}, now, None
-        run.save()
-    return run

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.events import log
 from crm.models import Customer, Event, ReplayRun
-from journeys.management.commands import replay_journey
+from journeys import tasks
 from journeys.models import Journey, Position, Stage, StageMove, StageRule
-from journeys.stages import rulebook
+from journeys.stages import replaying, rulebook
 from journeys.stages.moves import move_customers
 from journeys.stages.recompute import preview, recompute
 from journeys.stages.rulebook import Ruleset
@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) 
     for customer in people:
         happens(customer, "Product Shared", day(1))
     StageRule.objects.filter(stage__slug="advocacy", stage__journey__slug="five-stage").update(is_active=False)
-    monkeypatch.setattr(replay_journey, "BATCH", 2)
+    monkeypatch.setattr(replaying, "BATCH", 2)
     judged: list[list[int]] = []
 
     def dies_at_the_second(ruleset: Ruleset, customers: list[int], **kwargs: Any) -> int:
@@ -170,7 +170,7 @@ def test_a_killed_run_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) 
         return recompute(ruleset, customers, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(replay_journey, "recompute", dies_at_the_second)
+        patch.setattr(replaying, "recompute", dies_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             run()
     assert ReplayRun.objects.get().position == people[1].pk
@@ -180,6 +180,24 @@ def test_a_killed_run_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) 
         "positions": {"awareness": 5, "consideration": 0, "purchase": 0, "retention": 0, "advocacy": 0},
     }  # fmt: skip
     assert run()["changed"] == 0
+
+
+def test_the_worker_judges_what_was_asked_for_and_gives_up_what_was_edited_meanwhile() -> None:
+    customer = CustomerFactory.create()
+    happens(customer, "Product Shared", day(1))
+    rule = StageRule.objects.filter(stage__slug="advocacy", stage__journey__slug="five-stage")
+    outdated = replaying.begin(rules_of(), now=day(2))
+    rule.update(is_active=False)
+    asked = replaying.begin(rules_of(), now=day(3))
+
+    assert tasks.replay_journeys() == "1 customers judged"
+
+    assert stands(customer) == ("awareness", day(0))
+    assert not replaying.under_way().exists()
+    assert (ReplayRun.objects.get(pk=outdated.pk).report, ReplayRun.objects.get(pk=asked.pk).report) == (
+        {},
+        {"changed": 1},
+    )
 
 
 def test_a_journey_that_is_not_there_is_named() -> None:
