@@ -1,0 +1,280 @@
+"""Try a flow before anybody is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from crm.api.base import Door
+from crm.api.customers import ConsentsField
+from crm.api.fields import Given, MomentField, PhoneField, Shape, at_most, checked, fault
+from crm.lib.zones import zone_names
+from crm.models import ApiKey, Channel, Customer, State
+from journeys.api.definitions import DEFINITION_SCHEMA, refused
+from journeys.flows import versions
+from journeys.models import Flow
+from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script, ShopRules
+from journeys.simulation.simulate import Simulation, simulate
+from messaging.outbox.policy import ShopPolicy
+
+MOST_EVENTS = 1000
+LONGEST = timedelta(days=5 * 366)
+MAX_ATTRIBUTES = 200
+WHATS = [
+    "entered", "waiting", "woken", "timed_out", "sent", "held", "withheld", "moved", "exited", "completed",
+]  # fmt: skip
+
+
+# --- What comes in ----------------------------------------------------------------------------
+
+
+@extend_schema_field(DEFINITION_SCHEMA)
+class DefinitionField(serializers.DictField):
+    """A flow's JSON; what is wrong with it is said elsewhere, by the definition itself."""
+
+
+class ZoneField(serializers.CharField):
+    """An IANA name."""
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name and name not in zone_names():
+            raise ValidationError(_("is not an IANA time zone such as Asia/Bangkok"), "invalid_zone")
+        return name
+
+
+class AttributesField(serializers.DictField):
+    """Custom attributes of a customer."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validators=[at_most(MAX_ATTRIBUTES)], **kwargs)
+
+
+class MadeUpGiven(Given):
+    """Somebody who does not exist."""
+
+    name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    timezone = ZoneField(required=False, allow_blank=True, source="time_zone")
+    phone = PhoneField(required=False, allow_blank=True, max_length=60)
+    email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
+    line_id = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    language = serializers.CharField(required=False, allow_blank=True, max_length=8)
+    birthday = serializers.DateField(required=False, allow_null=True)
+    attributes = AttributesField(required=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=64), required=False, max_length=100)
+    consents = ConsentsField(required=False)
+
+
+class ShopGiven(Given):
+    """What holds for this simulation in place of the shop's own settings."""
+
+    timezone = ZoneField(required=False)
+    quiet_hours = serializers.DictField(
+        child=serializers.DictField(), required=False,
+        help_text='by channel: {"sms": {"from": "21:00", "to": "09:00"}}; "topics": "all" holds service messages too',
+    )  # fmt: skip
+    caps = serializers.ListField(
+        child=serializers.DictField(), required=False, max_length=10, help_text='[{"per": "day", "limit": 2}]'
+    )
+
+    def validate_quiet_hours(self, given: Mapping[str, Any]) -> ShopPolicy:
+        for channel in given:
+            if channel not in Channel.values:
+                raise fault([channel], _("There is no such channel."), "invalid_choice")
+        for channel, window in given.items():
+            try:
+                ShopPolicy.from_json({channel: window}, [])
+            except ValueError as error:
+                raise fault([channel], str(error).partition(": ")[2], "invalid") from error
+        return ShopPolicy.from_json(given, [])
+
+    def validate_caps(self, given: Sequence[Mapping[str, Any]]) -> ShopPolicy:
+        try:
+            return ShopPolicy.from_json({}, given)
+        except ValueError as error:
+            place, _colon, message = str(error).partition(": ")
+            index, _dot, name = place.removeprefix("caps[").partition("].")
+            raise fault([index, name], message, "invalid") from error
+
+
+class TriggerGiven(Given):
+    event = serializers.CharField(max_length=200)
+    properties = serializers.DictField(required=False)
+
+
+class ConsentChangeGiven(Given):
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    topic = serializers.CharField(max_length=64)
+    state = serializers.ChoiceField(choices=State.choices)
+
+
+class HappeningGiven(Given):
+    """One of an event, a change of consent, a change of attributes."""
+
+    at = MomentField(future=True)
+    event = serializers.CharField(required=False, max_length=200)
+    properties = serializers.DictField(required=False)
+    consent = ConsentChangeGiven(required=False)
+    attributes = AttributesField(required=False)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if len({"event", "consent", "attributes"} & given.keys()) != 1:
+            raise ValidationError(_("needs exactly one of event, consent and attributes"), "invalid")
+        if "properties" in given and "event" not in given:
+            raise fault(["properties"], _("belong to an event"), "invalid")
+        return given
+
+
+class SimulationGiven(Given):
+    definition = DefinitionField(required=False)
+    flow = serializers.CharField(required=False, max_length=64, help_text="slug of a flow; its draft is tried")
+    profile = MadeUpGiven(required=False)
+    customer = serializers.UUIDField(required=False, help_text="somebody real, in place of `profile`")
+    shop = ShopGiven(required=False)
+    start = MomentField(future=True)
+    trigger = TriggerGiven(required=False, help_text="what happens at `start`; without it, entered by hand")
+    events = serializers.ListField(child=HappeningGiven(), required=False, max_length=MOST_EVENTS)
+    until = MomentField(future=True)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if ("definition" in given) == ("flow" in given):
+            raise fault(["definition"], _("needs either definition or flow"), "required")
+        if "customer" in given and "profile" in given:
+            raise fault(["customer"], _("needs either profile or customer"), "invalid")
+        if given["until"] < given["start"]:
+            raise fault(["until"], _("lies before start"), "invalid")
+        if given["until"] - given["start"] > LONGEST:
+            raise fault(["until"], _("lies more than five years after start"), "out_of_range")
+        return given
+
+
+# --- What goes out ----------------------------------------------------------------------------
+
+
+class ShownShape(Shape):
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    subject = serializers.CharField(required=False)
+    body = serializers.CharField(help_text="as the customer would read it")
+    reason = serializers.CharField(required=False, help_text="why it did not go out, or not yet")
+
+
+class EntryShape(Shape):
+    at = serializers.DateTimeField()
+    step = serializers.CharField(allow_null=True, help_text="id of the step; null for the flow as a whole")
+    what = serializers.ChoiceField(choices=WHATS)
+    detail = serializers.DictField(help_text="the decision's inputs")
+    message = ShownShape(required=False)
+
+
+class SimulationShape(Shape):
+    entries = EntryShape(many=True)
+    state = serializers.ChoiceField(choices=["active", "completed", "exited", "failed"])
+    reason = serializers.CharField(required=False)
+    due_at = serializers.DateTimeField(required=False, help_text="when an active run goes on")
+    stages = serializers.DictField(child=serializers.CharField(), help_text="by journey, at the end")
+
+
+class SimulationView(Door):
+    scopes = {"post": ("flows:read", "flows:write")}
+
+    @extend_schema(
+        summary="Simulate a flow",
+        description=(
+            "Plays a flow for one customer under a clock of its own and writes nothing. Rules, waits, consent, caps, "
+            "quiet hours and texts are the real ones. `events` before `start` are what happened before."
+        ),
+        request=SimulationGiven, responses=SimulationShape,
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        given = checked(SimulationGiven(data=request.data, context={"view": self, "request": request}))
+        try:
+            played = simulate(self._script(given))
+        except InvalidScript as error:
+            path = error.path
+            if path[0] == "events" and error.code == "invalid_consent":
+                # A script says {channel: {topic: state}} for what the body spreads over three keys.
+                path = (*path[:3], "topic" if len(path) > 4 else "channel")
+            raise fault(path, error.message, error.code) from error
+        return Response(_as_json(played))
+
+    def _script(self, given: Mapping[str, Any]) -> Script:
+        flow, definition = self._flow(given)
+        trigger, start = given.get("trigger"), given["start"]
+        shop = given.get("shop", {})
+        return Script(
+            definition=definition,
+            flow=flow,
+            who=self._who(given),
+            start=start,
+            until=given["until"],
+            trigger=Happening(start, trigger["event"], trigger.get("properties", {})) if trigger else None,
+            events=[_happening(happening) for happening in given.get("events", ())],
+            rules=ShopRules(shop.get("timezone"), shop.get("quiet_hours"), shop.get("caps")),
+        )
+
+    def _flow(self, given: Mapping[str, Any]) -> tuple[Flow | None, Mapping[str, Any]]:
+        if "definition" in given:
+            if found := versions.faults_of(given["definition"]):
+                raise refused(found, "definition")
+            return None, given["definition"]
+        flow = Flow.objects.filter(slug=given["flow"]).first()
+        if flow is None:
+            raise fault(["flow"], _("There is no such flow."), "unknown_flow")
+        if found := versions.faults_of(flow.draft):
+            raise ValidationError({"flow": [ErrorDetail(str(it), "invalid_definition") for it in found]})
+        return flow, flow.draft
+
+    def _who(self, given: Mapping[str, Any]) -> Profile | Customer:
+        if "customer" not in given:
+            return Profile(**given.get("profile", {}))
+        key = self.request.auth
+        if isinstance(key, ApiKey) and "customers:read" not in key.scopes:
+            raise PermissionDenied(
+                _("This API key needs the scope %(scope)s.") % {"scope": "customers:read"}, "missing_scope"
+            )
+        customer = self.visible_customers().filter(public_id=given["customer"]).first()
+        if customer is None:
+            raise fault(["customer"], _("There is no such customer."), "unknown_customer")
+        return customer
+
+
+def _happening(given: Mapping[str, Any]) -> Happening:
+    consent = given.get("consent")
+    return Happening(
+        at=given["at"],
+        event=given.get("event", ""),
+        properties=given.get("properties", {}),
+        consents={consent["channel"]: {consent["topic"]: consent["state"]}} if consent else {},
+        attributes=given.get("attributes", {}),
+    )
+
+
+def _as_json(played: Simulation) -> dict[str, Any]:
+    return SimulationShape(
+        {
+            "entries": [
+                {
+                    "at": entry.at, "step": entry.step, "what": entry.what, "detail": dict(entry.detail),
+                    **({"message": _shown(entry.message)} if entry.message else {}),
+                }
+                for entry in played.entries
+            ],
+            "state": played.state,
+            "stages": dict(played.stages),
+            **({"reason": played.reason} if played.reason else {}),
+            **({"due_at": played.due_at} if played.due_at else {}),
+        }
+    ).data  # fmt: skip
+
+
+def _shown(message: Any) -> dict[str, str]:
+    said = {"channel": message.channel, "subject": message.subject, "body": message.body, "reason": message.reason}
+    return {name: text for name, text in said.items() if text or name in ("channel", "body")}
