@@ -216,3 +216,9 @@ def days_of(length: timedelta) -> str:
         hours = length // timedelta(hours=1)
         return ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours}
     return ngettext("%(n)s day", "%(n)s days", length.days) % {"n": length.days}
+
+
+@register.filter
+def spaced(key: str) -> str:
+    """A program's name for something as people write it: "shoe_size" → "shoe size"."""
+    return key.replace("_", " ").strip()

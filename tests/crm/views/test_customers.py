@@ -173,6 +173,10 @@ class TestThePage:
         assert sorted(titles) == ["Asked us something", "Became known", "Ordered"]
         assert f'href="{reverse("crm:purchase_detail", args=[customer.purchases.get().public_id])}"' in page
 
+    def test_what_programs_call_something_is_written_as_people_do(self, manager: Client) -> None:
+        customer = CustomerFactory(attributes={"shoe_size": "39"})
+        assert "<dt>shoe size</dt><dd>39</dd>" in manager.get(customer.get_absolute_url()).content.decode()
+
     def test_a_chip_shows_one_kind_of_facts(self, manager: Client, htmx: Callable[[str], dict[str, str]]) -> None:
         customer = CustomerFactory()
         PurchaseFactory(customer=customer)
