@@ -55,6 +55,7 @@ urlpatterns = [
     path("settings/staff/", settings.staff_list, name="staff_list"),
     path("settings/staff/new/", settings.staff_create, name="staff_create"),
     path("settings/staff/<str:username>/", settings.staff_edit, name="staff_edit"),
+    path("settings/staff/<str:username>/second-step/", settings.staff_second_step, name="staff_second_step"),
     path("settings/roles/", settings.roles, name="roles"),
     path("settings/sources/", settings.source_list, name="source_list"),
     path("settings/sources/new/", settings.source_create, name="source_create"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -55,6 +57,17 @@ def edit_colleague(user: User, changes: Mapping[str, Any]) -> User:
             raise LastAdministrator(_("Somebody has to stay administrator."))
     user.full_clean(exclude=["password"])
     return _save(user)
+
+
+@transaction.atomic
+def take_second_step_off(user: User) -> None:
+    """Let somebody who lost their phone sign in with the password alone; they can set the second step up anew."""
+    Authenticator.objects.filter(user=user).delete()
+
+
+def has_second_step(user: User) -> bool:
+    """Whether signing in asks for a code besides the password."""
+    return bool(is_mfa_enabled(user))
 
 
 @transaction.atomic

@@ -124,7 +124,21 @@ def staff_edit(request: HttpRequest, username: str) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             return done(request, _("%(name)s is saved.") % {"name": user}, reverse("crm:staff_list"))
-    return _form(request, form, user.username, _("Save"), (_("Staff"), "crm:staff_list"))
+    context = {
+        "form": form, "title": user.username, "label": _("Save"), "parent": (_("Staff"), "crm:staff_list"),
+        "colleague": user, "has_second_step": staff.has_second_step(user),
+    }  # fmt: skip
+    return render(request, "crm/staff_edit.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@staff_required("users.manage")
+def staff_second_step(request: HttpRequest, username: str) -> HttpResponse:
+    """Somebody lost the phone that makes their codes."""
+    user = get_object_or_404(User, username=username)
+    staff.take_second_step_off(user)
+    said = _("%(name)s signs in with the password alone now.") % {"name": user}
+    return done(request, said, reverse("crm:staff_edit", args=[username]))
 
 
 @require_GET

@@ -1,6 +1,8 @@
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.utils import is_mfa_enabled
 from django.test import Client
 from django.utils import timezone
 
@@ -83,6 +85,17 @@ class TestStaff:
         client = sign_in(User.Role.SALES, username="ton")
         admin.post("/settings/staff/ton/", {"first_name": "Ton", "role": "sales"})
         assert client.get("/customers/").status_code == 302
+
+    def test_who_lost_their_phone_gets_in_with_the_password_alone(self, admin: Client, sign_in: SignIn) -> None:
+        nok = UserFactory(username="nok")
+        assert "Not set up." in admin.get("/settings/staff/nok/").content.decode()
+        TOTP.activate(nok, generate_totp_secret())
+        assert 'action="/settings/staff/nok/second-step/"' in admin.get("/settings/staff/nok/").content.decode()
+        assert sign_in(User.Role.MANAGER).post("/settings/staff/nok/second-step/").status_code == 403
+        assert is_mfa_enabled(nok)
+        assert admin.post("/settings/staff/nok/second-step/")["Location"] == "/settings/staff/nok/"
+        assert not is_mfa_enabled(nok)
+        assert admin.post("/settings/staff/nobody/second-step/").status_code == 404
 
 
 class TestPrograms:
