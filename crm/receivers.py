@@ -7,11 +7,11 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from crm.events import log
-from crm.models import Customer, Note, Purchase, Refund, Review, Ticket, TicketMessage, TouchpointVisit
+from crm.models import Customer, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
 from crm.models.factual import Factual
 from crm.services import identities
 
-FACTUAL = (Customer, Purchase, Refund, Ticket, TicketMessage, Review, TouchpointVisit, Note)
+FACTUAL = (Customer, Purchase, Refund, Ticket, TicketMessage, Review, TouchpointVisit, Note, Task)
 
 
 def log_facts(instance: Factual, raw: bool = False, **kwargs: Any) -> None:

@@ -153,6 +153,7 @@ register(
     EventType("Ticket Reopened", _("Ticket reopened"), "ticket", "lifebuoy", sign_of_life=False),
     EventType("Ticket Closed", _("Ticket closed"), "ticket", "check", sign_of_life=False),
     EventType("Note Added", _("Note"), "staff", "note", sign_of_life=False),
+    EventType("Task Completed", _("Task done"), "staff", "task", sign_of_life=False),
     EventType("Call Logged", _("Call"), "staff", "phone"),
     EventType("Consent Changed", _("Consent changed"), "other", "check"),
 )

@@ -66,7 +66,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.open().filter(due_at__lt=now)
 
 
-class Task(models.Model):
+class Task(Factual, models.Model):
     """Something a member of staff is to do. `cause` says what made it, e.g. "flow:review-request"."""
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
@@ -95,3 +95,22 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def facts(self) -> list[EventDraft]:
+        """That it is done, when it is about a customer; `task` is the key of what made it, else its public id."""
+        if self.customer_id is None or self.done_at is None:
+            return []
+        return [
+            EventDraft(
+                name="Task Completed",
+                customer_id=self.customer_id,
+                occurred_at=self.done_at,
+                dedupe_key=f"task:{self.public_id}:done:{self.done_at.isoformat()}",
+                properties={
+                    "task": self.dedupe_key or str(self.public_id), "title": self.title, "outcome": self.outcome,
+                    "cause": self.cause,
+                },
+                object_type="task",
+                object_id=self.pk,
+            )
+        ]  # fmt: skip

@@ -65,8 +65,10 @@ def add_task(
 def complete_task(task: Task, *, now: datetime, outcome: str = "") -> Task:
     """Done. Saying it twice keeps the first time."""
     if task.done_at is None:
-        task.done_at, task.outcome = now, outcome[:64]
+        task.done_at, task.outcome = now, outcome.strip()[:64]
+        task.facts_deferred = True
         task.save(update_fields=["done_at", "outcome"])
+        log.record_many(task.facts(), now=now)
     return task
 
 

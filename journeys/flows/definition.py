@@ -12,24 +12,36 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext as _
-from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, ValidationError, model_validator
 
+from crm.lib.durations import Duration, parse_duration
 from crm.rules import InvalidRule, parse_rule
 from crm.rules.schema import IsoDuration, Name, Shape, Slug, WhereList
+from journeys.flows.cron import parse_cron
 from journeys.flows.faults import UNION_TAG, Fault, InvalidDefinition, faults_of
-from journeys.flows.steps import AnyStep, Exit
+from journeys.flows.steps import AnyStep, Branch, Exit, Split, Task, WaitEvent, WaitRule
 from journeys.flows.steps.base import RuleJson
+from journeys.flows.steps.wait import Clock, SignedDuration
 
 __all__ = [
-    "Definition", "EventExit", "EventTrigger", "Fault", "Goal", "InvalidDefinition", "ManualTrigger", "Reentry",
-    "RuleExit", "StageRef", "StageTrigger", "parse_definition",
+    "DateOfTheirs", "DateTrigger", "Definition", "EventExit", "EventTrigger", "Fault", "Goal", "InvalidDefinition",
+    "ManualTrigger", "Reentry", "RuleExit", "Schedule", "ScheduleTrigger", "SegmentTrigger", "StageRef", "StageTrigger",
+    "parse_definition",
 ]  # fmt: skip
 
 MAX_STEPS = 200
 MAX_NESTING = 8
 
 
+BIRTHDAY = "birthday"
+
+
 # --- what starts a flow -----------------------------------------------------------------------
+
+
+def _is_cron(text: str) -> str:
+    parse_cron(text)
+    return text
 
 
 class EventTrigger(Shape):
@@ -50,13 +62,75 @@ class StageTrigger(Shape):
     stage: StageRef
 
 
+class SegmentTrigger(Shape):
+    """Coming into the segment, or leaving it, enrols the customer."""
+
+    segment: Slug
+    on: Literal["enter", "leave"] = "enter"
+
+
+class DateOfTheirs(Shape):
+    """
+    A day of the customer's own: their birthday, or a custom attribute that holds a date.
+
+    `yearly` (by itself for a birthday) takes each anniversary; 29 February is kept on the 28th where there is none.
+    `offset` is whole days, weeks, months or years before (-P3D) or after; `at` is a time on the customer's own clock.
+    """
+
+    attribute: Name
+    offset: SignedDuration = "P0D"
+    yearly: bool | None = None
+    at: Clock = "09:00"
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> DateOfTheirs:
+        if self.duration.clock:
+            raise ValueError("offset is in whole days")
+        return self
+
+    @property
+    def duration(self) -> Duration:
+        """The offset without its sign."""
+        return parse_duration(self.offset.removeprefix("-"))
+
+    @property
+    def sign(self) -> int:
+        return -1 if self.offset.startswith("-") else 1
+
+    @property
+    def is_yearly(self) -> bool:
+        return self.attribute == BIRTHDAY if self.yearly is None else self.yearly
+
+
+class DateTrigger(Shape):
+    """Such a day enrols the customer."""
+
+    date: DateOfTheirs
+
+
+class Schedule(Shape):
+    """Five fields of cron (journeys.flows.cron) on the shop's clock, and whom it takes in: everybody in a segment."""
+
+    cron: Annotated[str, AfterValidator(_is_cron)]
+    segment: Slug
+
+
+class ScheduleTrigger(Shape):
+    """Each time, everybody in the segment is enrolled."""
+
+    schedule: Schedule
+
+
 class ManualTrigger(Shape):
     """Nobody comes by themselves: staff or a program enrols them."""
 
     manual: Literal[True]
 
 
-TRIGGERS: dict[str, type[Shape]] = {"event": EventTrigger, "stage": StageTrigger, "manual": ManualTrigger}
+TRIGGERS: dict[str, type[Shape]] = {
+    "event": EventTrigger, "stage": StageTrigger, "segment": SegmentTrigger, "date": DateTrigger,
+    "schedule": ScheduleTrigger, "manual": ManualTrigger,
+}  # fmt: skip
 
 
 def _kind_of_trigger(value: Any) -> str | None:
@@ -69,6 +143,9 @@ def _kind_of_trigger(value: Any) -> str | None:
 Trigger = Annotated[
     Annotated[EventTrigger, Tag(UNION_TAG + "event")]
     | Annotated[StageTrigger, Tag(UNION_TAG + "stage")]
+    | Annotated[SegmentTrigger, Tag(UNION_TAG + "segment")]
+    | Annotated[DateTrigger, Tag(UNION_TAG + "date")]
+    | Annotated[ScheduleTrigger, Tag(UNION_TAG + "schedule")]
     | Annotated[ManualTrigger, Tag(UNION_TAG + "manual")],
     Discriminator(_kind_of_trigger),
 ]
@@ -132,12 +209,19 @@ class Goal(Shape):
     within: IsoDuration = "P30D"
 
 
+def _usual_reentry(known: dict[str, Any]) -> Reentry:
+    """What is not said: once, but what the calendar brings comes again."""
+    trigger = known.get("trigger")
+    recurs = isinstance(trigger, ScheduleTrigger) or (isinstance(trigger, DateTrigger) and trigger.date.is_yearly)
+    return Reentry(policy="after_exit" if recurs else "once")
+
+
 class Definition(Shape):
     """A whole flow. `holdout` is the share, in percent, of entrants who are only watched."""
 
     trigger: Trigger
     audience: RuleJson = {}
-    reentry: Reentry = Reentry(policy="once")
+    reentry: Annotated[Reentry, Field(default_factory=_usual_reentry)]
     exits: Annotated[list[AnyExit], Field(max_length=20)] = []
     goal: Goal | None = None
     holdout: Annotated[int, Field(ge=0, le=90)] = 0
@@ -211,9 +295,32 @@ def _tree_faults(definition: Definition) -> Iterator[Fault]:
     for path, _nesting, step in definition.walk():
         for name, inner in step.lists():
             yield from _unreachable(f"{path}.{name}", inner)
+        yield from _untaken(path, step)
 
 
 def _unreachable(path: str, steps: Sequence[AnyStep]) -> Iterator[Fault]:
     for index, step in enumerate(steps[:-1]):
-        if isinstance(step, Exit):
-            yield Fault(f"{path}[{index + 1}]", steps[index + 1].id, _("is never reached: an exit stands before it"))
+        if _ends(step):
+            why = _("an exit stands before it") if isinstance(step, Exit) else _("every way before it ends in an exit")
+            yield Fault(f"{path}[{index + 1}]", steps[index + 1].id, _("is never reached: %(why)s") % {"why": why})
+
+
+def _ends(step: AnyStep) -> bool:
+    """Does nobody come to what stands behind it?"""
+    if isinstance(step, Exit):
+        return True
+    decides = isinstance(step, Branch | Split | WaitEvent | WaitRule) or (
+        isinstance(step, Task) and step.wait_for_outcome is not None
+    )
+    return decides and all(any(_ends(inner) for inner in steps) for _name, steps in step.lists())
+
+
+def _untaken(path: str, step: AnyStep) -> Iterator[Fault]:
+    """The first steps of paths that nobody can take."""
+    if isinstance(step, Branch):
+        everybody = next((index for index, way in enumerate(step.paths) if way.if_ in ({}, {"all": []})), None)
+        behind = list(step.lists())[everybody + 1 :] if everybody is not None else []
+        for name, steps in behind:
+            if steps:
+                why = _("is never reached: an earlier path takes everybody")
+                yield Fault(f"{path}.{name}", steps[0].id, why)

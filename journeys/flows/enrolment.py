@@ -41,7 +41,8 @@ class Entry:
     Attributes:
         at: when the run begins; for an event when it occurred.
         fact: the event that starts it, None by hand.
-        token: tells entries by hand apart; the same again is the same entry.
+        token: tells entries without an event apart; the same again is the same entry.
+        context: what messages may name: {"event": properties}.
     """
 
     version: FlowVersion
@@ -213,7 +214,12 @@ def _policy(entry: Entry) -> str:
 
 
 def _slot(entry: Entry, plan: Plan) -> Slot:
-    return entry.version.flow_id, entry.customer, plan.key_of(entry.fact) if entry.fact else ""
+    return entry.version.flow_id, entry.customer, _key(entry, plan)
+
+
+def _key(entry: Entry, plan: Plan) -> str:
+    """The order or cart the run is about: the event's own, else that of the run it comes from."""
+    return plan.key_of(entry.fact or Fact(0, "", entry.at, entry.context.get("event") or {}))
 
 
 def _may_enter(entry: Entry, plan: Plan, past: _Past | None, zone: ZoneInfo) -> bool:
@@ -251,19 +257,20 @@ def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now
 def _first_columns(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> rows.Row:
     """Where a new run stands: held out, over already, or before its first step."""
     state = interpreter.start(plan, at=entry.at)
+    who = f"{entry.version.flow.slug}:{entry.customer}"
     if is_held_out(entry.version.flow.slug, entry.customer, plan.definition.holdout):
         return rows.ended(state, now=now, as_=Enrolment.State.HELD_OUT, reason="held out")
-    key = plan.key_of(entry.fact) if entry.fact else ""
+    key = _key(entry, plan)
     for fact in since:
         reason = why_it_ends(plan, fact, key=key, entered_at=entry.at)
         if reason and not (entry.fact and fact.id == entry.fact.id):
             goal_at = fact.at if reason == GOAL else None
             return rows.ended(state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)
-    return rows.under_way(_first_rest(plan, state, person.zone, now))
+    return rows.under_way(_first_rest(plan, state, person.zone, now, who))
 
 
-def _first_rest(plan: Plan, state: State, zone: ZoneInfo, now: datetime) -> State:
+def _first_rest(plan: Plan, state: State, zone: ZoneInfo, now: datetime, who: str) -> State:
     """A flow that begins by waiting is put to rest at once and costs the runner nothing until then."""
-    outcome = interpreter.walk(plan, state, now=now, zone=zone)
+    outcome = interpreter.walk(plan, state, now=now, zone=zone, who=who)
     quiet = outcome.status is Status.RESTING and not outcome.visits and not outcome.effects
     return outcome.state if quiet else state

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 # Marks the names that unions add to pydantic's locations; they are no part of the document.
 UNION_TAG = "tag:"
-_STEP_LISTS = {"steps", "then", "else", "missing", "past"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,8 @@ def faults_of(error: ValidationError, data: Any) -> list[Fault]:
 
 def _fault(detail: dict[str, Any], data: Any) -> Fault:
     path, step, here = "", "", data
-    parts = list(detail["loc"])
-    for number, part in enumerate(parts):
-        if isinstance(part, str) and (part.startswith(UNION_TAG) or _is_step_tag(parts, number)):
+    for part in detail["loc"]:
+        if isinstance(part, str) and (part.startswith(UNION_TAG) or _is_step_tag(here, part)):
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
         here = _inside(here, part)
@@ -53,9 +51,9 @@ def _fault(detail: dict[str, Any], data: Any) -> Fault:
     return Fault(path, step, _message(detail))
 
 
-def _is_step_tag(parts: list[int | str], number: int) -> bool:
-    """A step's type follows its index in a list of steps: ("steps", 0, "wait", "for")."""
-    return number >= 2 and isinstance(parts[number - 1], int) and parts[number - 2] in _STEP_LISTS
+def _is_step_tag(here: Any, part: str) -> bool:
+    """A step's type stands in the location behind the step itself: ("steps", 0, "wait", "for")."""
+    return isinstance(here, dict) and here.get("type") == part
 
 
 def _inside(value: Any, part: int | str) -> Any:

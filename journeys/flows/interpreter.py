@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crm.rules import properties
 from journeys.facts import Fact
 from journeys.flows.plan import Plan
 from journeys.flows.steps.base import Ask, Effect, Facts, Go, Leave, Moment, Occurrence, Question, Rest
@@ -26,6 +25,7 @@ class Stand(StrEnum):
     START = "start"  # its next step has not been taken yet
     TIME = "time"  # until due_at
     EVENT = "event"  # until the event it awaits, at most until due_at
+    RULE = "rule"  # until a rule holds, asked on the customer's events; at most until due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ class State:
         visit: 1, and one more after each contest won, since steps may then be come to a second time.
         arrived_at: when it came to the step; durations count from here.
         since: events from here on count for this step. Earlier than `arrived_at` when the runner came late.
-        due_at: when to look again; for Stand.EVENT the timeout.
+        due_at: when to look again; for Stand.EVENT and Stand.RULE the timeout.
         woken_by: the event that ended the rest.
         contests: waits that timed out with nothing done since.
+        again: it rested here before, and the step was edited since (journeys.flows.impact).
     """
 
     step: str
@@ -60,6 +61,7 @@ class State:
     awaits: str = ""
     woken_by: Occurrence | None = None
     contests: tuple[Contest, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def start(plan: Plan, *, at: datetime) -> State:
     return State(step=plan.first, arrived_at=at, since=at, due_at=at)
 
 
-def walk(plan: Plan, state: State, *, now: datetime, zone: ZoneInfo, facts: Facts = NO_FACTS) -> Outcome:
+def walk(plan: Plan, state: State, *, now: datetime, zone: ZoneInfo, facts: Facts = NO_FACTS, who: str = "") -> Outcome:
     """
     Take steps until the run rests, ends or asks.
 
@@ -127,6 +129,7 @@ def walk(plan: Plan, state: State, *, now: datetime, zone: ZoneInfo, facts: Fact
     Args:
         now: a run that is looked at before it is due stays as it is.
         facts: answers to the questions asked by the walk that led to `state`.
+        who: the same text for the same customer; a split draws from it.
     """
     if state.stand is not Stand.START and state.woken_by is None and now < state.due_at:
         return Outcome(Status.RESTING, state)
@@ -135,12 +138,12 @@ def walk(plan: Plan, state: State, *, now: datetime, zone: ZoneInfo, facts: Fact
     effects: list[Planned] = []
     while True:
         step = plan.steps[state.step]
-        decision = step.take(_moment(state, now, zone, facts))
+        decision = step.take(_moment(state, now, zone, facts, who))
         if isinstance(decision, Ask):
             return Outcome(Status.ASKING, state, tuple(visits), tuple(effects), tuple(decision.questions))
         if isinstance(decision, Rest):
-            stand = Stand.EVENT if decision.awaits else Stand.TIME
-            state = replace(state, stand=stand, due_at=decision.until, awaits=decision.awaits, woken_by=None)
+            effects += [Planned(step.id, state.visit, effect) for effect in decision.effects]
+            state = _at_rest(state, decision)
             if decision.until > now:
                 return Outcome(Status.RESTING, state, tuple(visits), tuple(effects))
             base, since = now, decision.until
@@ -173,9 +176,9 @@ def wake(plan: Plan, state: State, fact: Fact, *, now: datetime, zone: ZoneInfo)
     An event that occurred before a wait's deadline wins over the timeout, even when it becomes known later, as long as
     the timeout's path has done nothing yet.
     """
-    occurrence = Occurrence(fact.id, fact.at)
     for contest in state.contests:
-        if _counts(plan, contest.step, fact, contest.since, contest.deadline, zone):
+        heard = _heard(plan, contest.step, fact, contest.since, contest.deadline, state.visit, zone)
+        if heard:
             overtaken = Visit(state.step, state.visit, "overtaken", state.arrived_at, now, {"by": fact.id})
             back = State(
                 step=contest.step,
@@ -184,23 +187,34 @@ def wake(plan: Plan, state: State, fact: Fact, *, now: datetime, zone: ZoneInfo)
                 due_at=now,
                 stand=Stand.TIME,
                 visit=state.visit + 1,
-                woken_by=occurrence,
+                woken_by=heard,
             )
             return Outcome(Status.RESTING, back, (overtaken,))
-    if state.stand is Stand.EVENT and _counts(plan, state.step, fact, state.since, state.due_at, zone):
-        woken = replace(state, stand=Stand.TIME, due_at=now, awaits="", woken_by=occurrence)
-        return Outcome(Status.RESTING, woken)
+    if state.stand in {Stand.EVENT, Stand.RULE}:
+        heard = _heard(plan, state.step, fact, state.since, state.due_at, state.visit, zone)
+        if heard:
+            return Outcome(Status.RESTING, replace(state, stand=Stand.TIME, due_at=now, awaits="", woken_by=heard))
     return None
+
+
+def _at_rest(state: State, rest: Rest) -> State:
+    stand = Stand.EVENT if rest.awaits else Stand.RULE if rest.asks else Stand.TIME
+    contests = () if rest.effects else state.contests
+    return replace(
+        state, stand=stand, due_at=rest.until, awaits=rest.awaits, woken_by=None, contests=contests, again=False
+    )
 
 
 def _clocks(state: State, now: datetime) -> tuple[datetime, datetime]:
     """From where the durations of the next steps count, and from where they listen."""
+    if state.again:
+        return now, now
     if state.stand is Stand.START:
         return state.arrived_at, state.since
     return now, state.due_at
 
 
-def _moment(state: State, now: datetime, zone: ZoneInfo, facts: Facts) -> Moment:
+def _moment(state: State, now: datetime, zone: ZoneInfo, facts: Facts, who: str) -> Moment:
     return Moment(
         now=now,
         zone=zone,
@@ -209,16 +223,19 @@ def _moment(state: State, now: datetime, zone: ZoneInfo, facts: Facts) -> Moment
         due_at=None if state.stand is Stand.START else state.due_at,
         woken_by=state.woken_by,
         facts=facts,
+        who=who,
+        again=state.again,
     )
 
 
-def _counts(plan: Plan, step_id: str, fact: Fact, since: datetime, deadline: datetime, zone: ZoneInfo) -> bool:
-    step = plan.listener(step_id)
-    return (
-        fact.name == step.event
-        and step.listens_from(since, zone) <= fact.at < deadline
-        and properties.matches(step.where, fact.properties)
-    )
+def _heard(
+    plan: Plan, step_id: str, fact: Fact, since: datetime, deadline: datetime, visit: int, zone: ZoneInfo
+) -> Occurrence | None:
+    """What `fact` says to this wait; nothing when it is over, or when an edited flow has it no more."""
+    step = plan.steps.get(step_id)
+    if step is None or fact.at >= deadline:
+        return None
+    return step.hears(fact, since=since, visit=visit, zone=zone)
 
 
 def _contests(state: State, decision: Go) -> tuple[Contest, ...]:

@@ -25,6 +25,7 @@ from journeys.flows import interpreter, plans, rows
 from journeys.flows.interpreter import State
 from journeys.flows.plan import CONSENT_CHANGED, MESSAGE_STOPPED, KeyedRule, Plan
 from journeys.flows.steps import Send
+from journeys.flows.steps.task import TASK_DONE
 from journeys.models import Enrolment, StepVisit
 from messaging.channels.reasons import Reason
 from messaging.outbox import cancel
@@ -58,6 +59,7 @@ class Known:
     """What the database says about the customers of a batch."""
 
     ruled_out: Mapping[KeyedRule, Collection[int]]  # customers for whom an exit rule holds
+    holding: Mapping[KeyedRule, Collection[int]]  # customers for whom the rule they wait for holds
     withdrawn: Mapping[int, Collection[tuple[str, str]]]  # (channel, topic) opted out of, by customer
 
 
@@ -84,7 +86,7 @@ NOTHING = Told()
 @transaction.atomic(savepoint=False)
 def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
     """
-    Tell runs under way of new events; a fixed number of queries, and one per distinct exit rule.
+    Tell runs under way of new events; a fixed number of queries, and one per distinct rule of an exit or a wait.
 
     Returns:
         How many runs ended, by reason, and how many were "woken".
@@ -92,7 +94,13 @@ def hear(events: Sequence[Event], *, now: datetime) -> Counter[str]:
     runs = _concerned(events, now)
     if not runs:
         return Counter()
-    known = Known(ruled_out([(run.plan, run.row.customer_id) for run in runs], now), _withdrawn(runs))
+    known = Known(
+        ruled_out=ruled_out([(run.plan, run.row.customer_id) for run in runs], now),
+        holding=_holding(
+            ((keyed, run.row.customer_id) for run in runs if (keyed := _awaited_rule(run.row, run.plan))), now
+        ),
+        withdrawn=_withdrawn(runs),
+    )
     told = [(run.row, _tell(run, known, now)) for run in runs]
     rows.write(
         {row.pk: what.columns for row, what in told if what.columns},
@@ -136,13 +144,13 @@ def _concerned(events: Sequence[Event], now: datetime) -> list[Run]:
         | Q(goal_at=None, goal_until__gte=first)
     )
     candidates = Enrolment.objects.filter(open_, Among("customer", by_customer)).values_list(
-        "pk", "customer", "version"
+        "pk", "customer", "version", "stand"
     )
-    versions = plans.versions({version for _, _, version in candidates}) if candidates else {}
+    versions = plans.versions({version for _, _, version, _ in candidates}) if candidates else {}
     heard: dict[int, list[Fact]] = {}
-    for pk, customer, version in candidates:
+    for pk, customer, version, stand in candidates:
         plan = plans.plan_of(versions[version])
-        asks = bool(plan.exit_rules)
+        asks = bool(plan.exit_rules) or stand == Enrolment.Stand.RULE
         facts = [fact for fact in by_customer[customer] if fact.name in plan.hears or (asks and not _is_echo(fact))]
         if facts:
             heard[pk] = facts
@@ -157,7 +165,7 @@ def _concerned(events: Sequence[Event], now: datetime) -> list[Run]:
 
 
 def _is_echo(fact: Fact) -> bool:
-    """A move made by the very events that are told next: exit rules are asked then, with all moves made."""
+    """A move made by the very events that are told next: rules are asked then, with all moves made."""
     return fact.name == STAGE_CHANGED and fact.properties.get("cause") == "event"
 
 
@@ -170,7 +178,9 @@ def _tell(run: Run, known: Known, now: datetime) -> Told:
     visits: list[StepVisit] = []
     goal_at, is_woken = row.goal_at, False
     for fact in run.facts:
-        outcome = interpreter.wake(run.plan, state, fact, now=now, zone=run.zone) if _own(run, fact) else None
+        outcome = (
+            interpreter.wake(run.plan, state, fact, now=now, zone=run.zone) if _may_wake(run, fact, known) else None
+        )
         reason = _why(run, state, fact, known)
         if reason == GOAL:
             goal_at = goal_at or fact.at
@@ -198,8 +208,22 @@ def _tell_ended(run: Run) -> Told:
     return NOTHING
 
 
-def _own(run: Run, fact: Fact) -> bool:
-    return run.plan.concerns(fact, run.row.key)
+def _may_wake(run: Run, fact: Fact, known: Known) -> bool:
+    """Not an event of another order or cart, nor any event while the rule the run waits for does not hold."""
+    keyed = _awaited_rule(run.row, run.plan)
+    if keyed:
+        return run.row.customer_id in known.holding[keyed]
+    return run.plan.concerns(fact, run.row.key) and _names_run(fact, run.row)
+
+
+def _awaited_rule(row: Enrolment, plan: Plan) -> KeyedRule | None:
+    """The rule that a run rests on, if it does."""
+    return plan.rule(row.step, "rule") if row.stand == Enrolment.Stand.RULE else None
+
+
+def _names_run(fact: Fact, row: Enrolment) -> bool:
+    """A task that is done names the run that opened it, if one did (journeys.flows.effects.base.Order.key)."""
+    return fact.name != TASK_DONE or fact.text("task").startswith(f"enrolment:{row.pk}:")
 
 
 def _why(run: Run, state: State, fact: Fact, known: Known) -> str:
@@ -230,11 +254,15 @@ def _was_ours(run: Run, fact: Fact) -> bool:
 
 def ruled_out(customers_of: Iterable[tuple[Plan, int]], now: datetime) -> dict[KeyedRule, set[int]]:
     """For each distinct exit rule of these plans, the customers it holds for: one query a rule."""
-    asked: dict[KeyedRule, set[int]] = defaultdict(set)
-    for plan, customer in customers_of:
-        for keyed in plan.exit_rules:
-            asked[keyed].add(customer)
-    return {keyed: matches(keyed.rule, customers, now=now) for keyed, customers in asked.items()}
+    return _holding(((keyed, customer) for plan, customer in customers_of for keyed in plan.exit_rules), now)
+
+
+def _holding(asked: Iterable[tuple[KeyedRule, int]], now: datetime) -> dict[KeyedRule, set[int]]:
+    """Which customers each rule holds for; one query a rule."""
+    customers_of: dict[KeyedRule, set[int]] = defaultdict(set)
+    for keyed, customer in asked:
+        customers_of[keyed].add(customer)
+    return {keyed: matches(keyed.rule, customers, now=now) for keyed, customers in customers_of.items()}
 
 
 def _withdrawn(runs: Sequence[Run]) -> dict[int, set[tuple[str, str]]]:

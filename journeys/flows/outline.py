@@ -11,13 +11,43 @@ from django.utils.translation import gettext_lazy
 from crm.lib.spans import span_in_words
 from crm.rules import words
 from crm.rules.schema import Where
-from journeys.flows.definition import Definition, EventExit, EventTrigger, StageTrigger
-from journeys.flows.steps import AnyStep, Branch, Exit, Send, Set, Tag, Task, Wait, WaitEvent
+from journeys.flows.definition import (
+    DateOfTheirs,
+    DateTrigger,
+    Definition,
+    EventExit,
+    EventTrigger,
+    ScheduleTrigger,
+    SegmentTrigger,
+    StageTrigger,
+)  # fmt: skip
+from journeys.flows.steps import (
+    AnyStep,
+    Branch,
+    Enrol,
+    Exit,
+    MoveStage,
+    Send,
+    Set,
+    Split,
+    Tag,
+    Task,
+    Ticket,
+    Unenrol,
+    Wait,
+    WaitEvent,
+    WaitRule,
+)  # fmt: skip
 from journeys.flows.steps.wait import WindowSpec
 
 _DAYS = {
     "mon": gettext_lazy("Mon"), "tue": gettext_lazy("Tue"), "wed": gettext_lazy("Wed"), "thu": gettext_lazy("Thu"),
     "fri": gettext_lazy("Fri"), "sat": gettext_lazy("Sat"), "sun": gettext_lazy("Sun"),
+}  # fmt: skip
+_KINDS = {"enquiry": gettext_lazy("an enquiry"), "after_sales": gettext_lazy("after-sales help")}
+_PRIORITIES = {
+    "low": gettext_lazy("low priority"), "normal": gettext_lazy("normal priority"),
+    "high": gettext_lazy("high priority"), "urgent": gettext_lazy("urgent"),
 }  # fmt: skip
 _CHANNELS = {"sms": gettext_lazy("SMS"), "email": gettext_lazy("Email"), "line": gettext_lazy("LINE")}
 
@@ -29,6 +59,7 @@ class Names:
     templates: Mapping[str, str] = field(default_factory=dict)
     topics: Mapping[str, str] = field(default_factory=dict)
     stages: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    flows: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +110,29 @@ def trigger_in_words(definition: Definition, names: Names) -> str:
     if isinstance(trigger, StageTrigger):
         key = (trigger.stage.journey, trigger.stage.stage)
         return _("Came to the stage %(stage)s") % {"stage": names.stages.get(key, trigger.stage.stage)}
+    if isinstance(trigger, SegmentTrigger):
+        said = _("Came into the segment %(segment)s") if trigger.on == "enter" else _("Left the segment %(segment)s")
+        return said % {"segment": trigger.segment}
+    if isinstance(trigger, DateTrigger):
+        return _date(trigger.date)
+    if isinstance(trigger, ScheduleTrigger):
+        schedule = trigger.schedule
+        return _("By the clock (%(cron)s), for the segment %(segment)s") % {
+            "cron": schedule.cron, "segment": schedule.segment,
+        }  # fmt: skip
     return _("Started by hand")
+
+
+def _date(date: DateOfTheirs) -> str:
+    span = span_in_words(date.offset.removeprefix("-"))
+    if not (date.duration.days or date.duration.months):
+        said = _("On the day: %(date)s") % {"date": date.attribute}
+    elif date.sign < 0:
+        said = _("%(span)s before %(date)s") % {"span": span, "date": date.attribute}
+    else:
+        said = _("%(span)s after %(date)s") % {"span": span, "date": date.attribute}
+    when = _("each year at %(time)s") if date.is_yearly else _("at %(time)s")
+    return f"{said}, {when % {'time': date.at}}"
 
 
 def _terms(definition: Definition) -> list[tuple[str, str]]:
@@ -126,8 +179,15 @@ def _card(step: AnyStep, names: Names) -> Card:
     return Card(step.id, step.type, icon, title, lines, _paths(step, names))
 
 
-def _said(step: AnyStep, names: Names) -> tuple[str, str, list[str]]:
-    """Icon, title and further lines of a step."""
+Said = tuple[str, str, list[str]]  # icon, title and further lines
+
+
+def _said(step: AnyStep, names: Names) -> Said:
+    return _said_of_ways(step) or _said_of_deeds(step, names) or _said_of_standing(step, names)
+
+
+def _said_of_ways(step: AnyStep) -> Said | None:
+    """Steps that wait, and steps that decide where to go."""
     match step:
         case Wait():
             return "clock", _wait(step), [_window(step.window)] if step.window else []
@@ -137,8 +197,21 @@ def _said(step: AnyStep, names: Names) -> tuple[str, str, list[str]]:
             if step.look_back:
                 lines.append(_("also if it was in the %(span)s before") % {"span": span_in_words(step.look_back)})
             return "clock", title, lines
+        case WaitRule():
+            lines = [_("at most %(span)s") % {"span": span_in_words(step.timeout)}]
+            return "clock", _("Wait until: %(rule)s") % {"rule": words.in_words(step.rule)}, lines
         case Branch():
             return "branch", _("Which way?"), []
+        case Split():
+            return "branch", _("Split to compare"), []
+        case Exit():
+            return "leave", _("Leave the flow"), [step.reason]
+    return None
+
+
+def _said_of_deeds(step: AnyStep, names: Names) -> Said | None:
+    """Steps that write to the customer, on their record, or to staff."""
+    match step:
         case Send():
             return _send(step, names)
         case Set():
@@ -148,8 +221,23 @@ def _said(step: AnyStep, names: Names) -> tuple[str, str, list[str]]:
             return "tag", _("Change tags"), [f"+ {name}" for name in step.add] + [f"− {name}" for name in step.remove]
         case Task():
             return _task(step)
-        case Exit():
-            return "leave", _("Leave the flow"), [step.reason]
+        case Ticket():
+            title = _("Open a ticket: %(subject)s") % {"subject": step.subject}
+            return "lifebuoy", title, [str(_KINDS[step.kind]), str(_PRIORITIES[step.priority])]
+    return None
+
+
+def _said_of_standing(step: AnyStep, names: Names) -> Said:
+    """Steps that change where the customer stands, in a journey or in other flows."""
+    match step:
+        case MoveStage():
+            stage = names.stages.get((step.journey, step.stage), step.stage)
+            return "route", _("Move to the stage %(stage)s") % {"stage": stage}, []
+        case Enrol():
+            return "flow", _("Into the flow “%(flow)s”") % {"flow": names.flows.get(step.flow, step.flow)}, []
+        case Unenrol():
+            return "flow", _("Out of the flow “%(flow)s”") % {"flow": names.flows.get(step.flow, step.flow)}, []
+    raise TypeError(f"a step of type {step.type} has no words")
 
 
 def _wait(step: Wait) -> str:
@@ -195,6 +283,8 @@ def _task(step: Task) -> tuple[str, str, list[str]]:
     lines = [whose.get(step.assign) or _("for %(name)s") % {"name": step.assign}]
     if step.due:
         lines.append(_("due in %(span)s") % {"span": span_in_words(step.due)})
+    if wait := step.wait_for_outcome:
+        lines.append(_("waits at most %(span)s for what comes of it") % {"span": span_in_words(wait.timeout)})
     return "task", _("Task: %(title)s") % {"title": step.title}, lines
 
 
@@ -205,6 +295,19 @@ def _paths(step: AnyStep, names: Names) -> list[Path]:
                 Path(_("It happened"), _cards(step.then, names)),
                 Path(_("Nothing in time"), _cards(step.else_, names)),
             ]
+        case WaitRule():
+            return [
+                Path(_("It holds"), _cards(step.then, names)),
+                Path(_("Not in time"), _cards(step.else_, names)),
+            ]
+        case Split():
+            total = sum(path.weight for path in step.paths)
+            return [
+                Path(f"{path.name}: {100 * path.weight / total:.3g}%", _cards(path.steps, names)) for path in step.paths
+            ]
+        case Task(wait_for_outcome=wait) if wait:
+            ways = [Path(path.outcome, _cards(path.steps, names)) for path in wait.then]
+            return [*ways, Path(_("Another outcome, or none in time"), _cards(wait.else_, names))]
         case Branch():
             ways = [Path(f"{path.name}: {words.in_words(path.if_)}", _cards(path.steps, names)) for path in step.paths]
             return [*ways, Path(_("Everybody else"), _cards(step.else_, names))]

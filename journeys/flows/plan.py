@@ -15,11 +15,20 @@ from crm.rules import Rule, parse_rule, properties
 from crm.rules.schema import Where
 from journeys.events import STAGE_CHANGED
 from journeys.facts import Fact
-from journeys.flows.definition import Definition, EventExit, EventTrigger, RuleExit, StageRef, StageTrigger
-from journeys.flows.steps import AnyStep, Send, WaitEvent
+from journeys.flows.definition import (
+    Definition,
+    EventExit,
+    EventTrigger,
+    RuleExit,
+    SegmentTrigger,
+    StageRef,
+    StageTrigger,
+)  # fmt: skip
+from journeys.flows.steps import AnyStep, Send
 from journeys.flows.steps.base import RuleJson
 
 CONSENT_CHANGED = "Consent Changed"
+SEGMENT_ENTERED, SEGMENT_LEFT = "Segment Entered", "Segment Left"
 MESSAGE_STOPPED = frozenset({"Message Withheld", "Message Failed"})
 
 
@@ -114,12 +123,6 @@ class Plan:
             self._sends[step_id] = frozenset(found)
         return self._sends[step_id]
 
-    def listener(self, step_id: str) -> WaitEvent:
-        step = self.steps[step_id]
-        if not isinstance(step, WaitEvent):
-            raise TypeError(f"step {step_id!r} does not listen")
-        return step
-
     def _lay_out(self, steps: Sequence[AnyStep], after: str | None) -> None:
         for step, follower in zip(steps, [*steps[1:], None], strict=True):
             self.steps[step.id] = step
@@ -131,12 +134,15 @@ class Plan:
 
 
 def _trigger(definition: Definition) -> tuple[str, Sequence[Where]]:
-    """The event that starts the flow, and its `where`; ("", …) when only people do."""
+    """The event that starts the flow, and its `where`; ("", …) when only people or the calendar do."""
     trigger = definition.trigger
     if isinstance(trigger, EventTrigger):
         return trigger.event, trigger.where
     if isinstance(trigger, StageTrigger):
         return STAGE_CHANGED, _stage_where(trigger.stage)
+    if isinstance(trigger, SegmentTrigger):
+        name = SEGMENT_ENTERED if trigger.on == "enter" else SEGMENT_LEFT
+        return name, [Where(property="segment", op="eq", value=trigger.segment)]
     return "", ()
 
 

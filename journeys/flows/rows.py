@@ -35,11 +35,12 @@ def state_of(enrolment: Enrolment) -> State:
         stand=Stand(enrolment.stand),
         visit=enrolment.visit,
         awaits=enrolment.awaits,
-        woken_by=Occurrence(woken[0], datetime.fromisoformat(woken[1])) if woken else None,
+        woken_by=Occurrence(woken[0], datetime.fromisoformat(woken[1]), *woken[2:]) if woken else None,
         contests=tuple(
             Contest(step, datetime.fromisoformat(since), datetime.fromisoformat(deadline))
             for step, since, deadline in memory.get("contests", ())
         ),
+        again=memory.get("again", False),
     )
 
 
@@ -94,7 +95,10 @@ def memory_of(state: State) -> dict[str, Any]:
     if state.since != state.arrived_at:
         memory["since"] = state.since.isoformat()
     if state.woken_by:
-        memory["woken_by"] = [state.woken_by.id, state.woken_by.at.isoformat()]
+        word = [state.woken_by.word] if state.woken_by.word else []
+        memory["woken_by"] = [state.woken_by.id, state.woken_by.at.isoformat(), *word]
+    if state.again:
+        memory["again"] = True
     if state.contests:
         memory["contests"] = [
             [contest.step, contest.since.isoformat(), contest.deadline.isoformat()] for contest in state.contests

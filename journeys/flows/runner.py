@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from crm.events import log
 from crm.lib import zones
 from crm.models import Shop
 from journeys.flows import answers, interpreter, plans, rows
@@ -25,7 +26,7 @@ from journeys.flows.interpreter import NO_FACTS, Outcome, Planned, State, Status
 from journeys.flows.listening import RULE, ruled_out
 from journeys.flows.plan import KeyedRule, Plan
 from journeys.flows.steps.base import Effect, Facts, Question
-from journeys.flows.steps.send import SendMessage
+from journeys.flows.steps.enrol import EnterFlow, LeaveFlow
 from journeys.models import Enrolment, Flow, StepVisit
 from messaging.outbox import cancel
 
@@ -33,6 +34,8 @@ logger = logging.getLogger("waymark.journeys")
 
 BATCH = 500
 MERGED, ERASED = "merged into another record", "erased"
+# What these do to runs, perhaps of this very batch, they do once all of it is written; leaving comes before entering.
+_LAST: tuple[type[Effect], ...] = (LeaveFlow, EnterFlow)
 _ENDS = {Status.COMPLETED: Enrolment.State.COMPLETED, Status.EXITED: Enrolment.State.EXITED}
 
 
@@ -48,6 +51,10 @@ class _Run:
     outcome: Outcome | None = None
     visits: list[StepVisit] = field(default_factory=list)
     facts: Facts = field(default_factory=lambda: NO_FACTS)
+
+    @property
+    def who(self) -> str:
+        return f"{self.flow.slug}:{self.row.customer_id}"
 
 
 def run_due(*, now: datetime, limit: int) -> Counter[str]:
@@ -83,14 +90,21 @@ def take(claimed: Sequence[Enrolment], *, now: datetime) -> Counter[str]:
     Done in a savepoint; when it fails, its halves are done, down to the run that is to blame.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic(), log.gathered(now=now):
             return _work(claimed, now)
     except Exception as error:
+        if _is_rivalry(error):
+            raise
         if len(claimed) == 1:
             logger.exception("enrolment %s failed", claimed[0].pk)
             return _set_aside(claimed[0], error, now)
         half = len(claimed) // 2
         return take(claimed[:half], now=now) + take(claimed[half:], now=now)
+
+
+def _is_rivalry(error: Exception) -> bool:
+    """Another transaction was in the way (PostgreSQL: a deadlock, or a serialization failure): try again."""
+    return getattr(error.__cause__, "sqlstate", "") in {"40001", "40P01"}
 
 
 def _set_aside(row: Enrolment, error: Exception, now: datetime) -> Counter[str]:
@@ -100,31 +114,33 @@ def _set_aside(row: Enrolment, error: Exception, now: datetime) -> Counter[str]:
 
 
 def _work(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
+    """What is done may come back as a fact, such as a stage reached: that is reacted to when all runs stand again."""
     runs = _loaded(claimed)
     ended, going = _stopped(runs, now)
-    messages: list[Order[Effect]] = []
+    later: list[Order[Effect]] = []
     walking = going
     while walking:
         asking: list[_Run] = []
         orders: list[Order[Effect]] = []
         for run in walking:
-            run.outcome = outcome = interpreter.walk(run.plan, run.state, now=now, zone=run.zone, facts=run.facts)
+            run.outcome = outcome = interpreter.walk(
+                run.plan, run.state, now=now, zone=run.zone, facts=run.facts, who=run.who
+            )
             run.state = outcome.state
             run.visits += [rows.visit_row(run.row, visit) for visit in outcome.visits]
             orders += [_order(run, planned) for planned in outcome.effects]
             if outcome.status is Status.ASKING:
                 asking.append(run)
-        # What changes the customer is done before the next question is put; what may come back as a fact, such as a
-        # message that finds no address, only after the runs stand where they will stand.
-        messages += [order for order in orders if isinstance(order.effect, SendMessage)]
-        _perform([order for order in orders if not isinstance(order.effect, SendMessage)], now)
+        # What changes the customer is done before the next question is put.
+        _perform([order for order in orders if type(order.effect) not in _LAST], now)
+        later += [order for order in orders if type(order.effect) in _LAST]
         answered = answers.answer([(run.row, run.plan, _questions(run)) for run in asking], now=now) if asking else {}
         for run in asking:
             run.facts = answered[run.row.pk]
         walking = asking
     done = [*ended, *((run, _columns(run, now)) for run in going)]
     rows.write({run.row.pk: row for run, row in done}, [visit for run, _ in done for visit in run.visits])
-    _perform(messages, now)
+    _perform(sorted(later, key=lambda order: _LAST.index(type(order.effect))), now)
     return Counter("resting" if row["state"] == "active" else row["state"] for _, row in done)
 
 

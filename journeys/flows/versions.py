@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +10,10 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm.models import Topic, User
-from journeys.flows.definition import Definition, Fault, InvalidDefinition, StageTrigger, parse_definition
-from journeys.flows.steps import Send
-from journeys.models import Enrolment, Flow, FlowVersion, Stage
-from messaging.models import Template
+from crm.models import User
+from journeys.flows import checking
+from journeys.flows.definition import Fault, InvalidDefinition, parse_definition
+from journeys.models import Enrolment, Flow, FlowVersion
 
 
 class CannotPublish(ValueError):
@@ -43,13 +41,18 @@ def create_flow(
     return flow
 
 
-def faults_of(data: Any) -> list[Fault]:
-    """Everything that stands in the way of publishing: of the definition itself, and of what it names in this shop."""
+def faults_of(data: Any, *, slug: str = "") -> list[Fault]:
+    """
+    Everything that stands in the way of publishing: of the definition itself, and of what it names in this shop.
+
+    Args:
+        slug: of the flow, so that others that lead back to it are found.
+    """
     try:
         definition = parse_definition(data)
     except InvalidDefinition as error:
         return error.faults
-    return [*_missing_names(definition)]
+    return [*checking.faults_in_shop(definition, slug=slug)]
 
 
 @transaction.atomic
@@ -66,7 +69,7 @@ def publish(flow: Flow, *, actor: User | None, now: datetime) -> FlowVersion:
     stored = Flow.objects.select_for_update().get(pk=flow.pk)
     if stored.state == Flow.State.ARCHIVED:
         raise CannotPublish(_("This flow is archived."))
-    faults = faults_of(stored.draft)
+    faults = faults_of(stored.draft, slug=stored.slug)
     if faults:
         raise InvalidDefinition(faults)
     print_ = fingerprint(stored.draft)
@@ -116,22 +119,3 @@ def _change(flow: Flow, before: Flow.State, after: Flow.State, now: datetime) ->
     if not Flow.objects.filter(pk=flow.pk, state=before).update(state=after, updated_at=now):
         raise CannotPublish(_("This flow is not %(state)s.") % {"state": before.label})
     flow.state, flow.updated_at = after, now
-
-
-def _missing_names(definition: Definition) -> Iterator[Fault]:
-    """Stages, topics and templates that the definition names and the shop does not have."""
-    trigger = definition.trigger
-    if isinstance(trigger, StageTrigger):
-        named = Stage.objects.filter(journey__slug=trigger.stage.journey, slug=trigger.stage.stage)
-        if not named.exists():
-            yield Fault("trigger.stage", "", _("there is no such stage"))
-    topics = set(Topic.objects.values_list("slug", flat=True))
-    templates = set(Template.objects.filter(versions__published_at__isnull=False).values_list("slug", "channel"))
-    for path, _nesting, step in definition.walk():
-        if not isinstance(step, Send):
-            continue
-        if step.topic not in topics:
-            yield Fault(f"{path}.topic", step.id, _("there is no topic “%(slug)s”") % {"slug": step.topic})
-        if step.template and not any((step.template, channel) in templates for channel in step.channels):
-            missing = _("there is no published template “%(slug)s”") % {"slug": step.template}
-            yield Fault(f"{path}.template", step.id, missing)

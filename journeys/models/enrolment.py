@@ -35,8 +35,9 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
 
 class Enrolment(models.Model):
     """
-    A run. While active it rests on exactly one thing, `stand`: its next step to be taken (start), a time, or an event
-    with `due_at` as the timeout. The database refuses an active run without a due time and an ended one with it.
+    A run. While active it rests on exactly one thing, `stand`: its next step to be taken (start), a time, an event or a
+    rule, both with `due_at` as the timeout. The database refuses an active run without a due time, and an ended one
+    with it.
     """
 
     class State(models.TextChoices):
@@ -50,6 +51,7 @@ class Enrolment(models.Model):
         START = "start", _("about to begin a step")
         TIME = "time", _("waiting for a time")
         EVENT = "event", _("waiting for an event")
+        RULE = "rule", _("waiting for a rule to hold")
 
     flow = models.ForeignKey(Flow, models.CASCADE, related_name="enrolments", db_index=False, verbose_name=_("flow"))
     version = models.ForeignKey(
@@ -102,7 +104,7 @@ class Enrolment(models.Model):
             models.CheckConstraint(
                 name="enrolment_rests_on_one_thing",
                 condition=Q(state="active", due_at__isnull=False, ended_at=None, stand="event") & ~Q(awaits="")
-                | Q(state="active", due_at__isnull=False, ended_at=None, stand__in=["start", "time"], awaits="")
+                | Q(state="active", due_at__isnull=False, ended_at=None, stand__in=["start", "time", "rule"], awaits="")
                 | Q(due_at=None, ended_at__isnull=False, stand="", awaits="") & ~Q(state="active"),
             ),
         ]

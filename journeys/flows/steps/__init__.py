@@ -5,21 +5,42 @@ from typing import Annotated
 from pydantic import Field
 
 from journeys.flows.steps.branch import Branch, BranchPath
+from journeys.flows.steps.enrol import Enrol, Unenrol
 from journeys.flows.steps.exit import Exit
+from journeys.flows.steps.move_stage import MoveStage
 from journeys.flows.steps.send import Send
 from journeys.flows.steps.set import Set
+from journeys.flows.steps.split import Split, SplitPath
 from journeys.flows.steps.tag import Tag
-from journeys.flows.steps.task import Task
+from journeys.flows.steps.task import OutcomePath, OutcomeWait, Task
+from journeys.flows.steps.ticket import Ticket
 from journeys.flows.steps.wait import Wait
 from journeys.flows.steps.wait_event import WaitEvent
+from journeys.flows.steps.wait_rule import WaitRule
 
 AnyStep = Annotated[
-    Wait | WaitEvent | Branch | Send | Set | Tag | Task | Exit,
+    Wait
+    | WaitEvent
+    | WaitRule
+    | Branch
+    | Split
+    | Send
+    | Set
+    | Tag
+    | Task
+    | Ticket
+    | MoveStage
+    | Enrol
+    | Unenrol
+    | Exit,
     Field(discriminator="type"),
 ]
 
 # Steps hold lists of steps: the kinds that do are finished once all of them are known.
-for _nesting in (BranchPath, Branch, Wait, WaitEvent):
+for _nesting in (BranchPath, Branch, SplitPath, Split, OutcomePath, OutcomeWait, Task, Wait, WaitEvent, WaitRule):
     _nesting.model_rebuild(_types_namespace={"AnyStep": AnyStep})
 
-__all__ = ["AnyStep", "Branch", "Exit", "Send", "Set", "Tag", "Task", "Wait", "WaitEvent"]
+__all__ = [
+    "AnyStep", "Branch", "Enrol", "Exit", "MoveStage", "Send", "Set", "Split", "Tag", "Task", "Ticket", "Unenrol",
+    "Wait", "WaitEvent", "WaitRule",
+]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from crm.rules.schema import Shape, Slug, Where
+from journeys.facts import Fact
 
 if TYPE_CHECKING:
     from journeys.flows.steps import AnyStep
@@ -54,10 +55,11 @@ class AttributeValue:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event that a step was waiting for: its number on the log, and when it occurred."""
+    """An event that a step was waiting for: its number on the log, when it occurred, and what it said (an outcome)."""
 
     id: int
     at: datetime
+    word: str = ""
 
 
 Question = RuleHolds | Happened | AttributeValue
@@ -78,6 +80,8 @@ class Moment:
         due_at: until when it was put to rest here, None when it is taken for the first time.
         woken_by: the event that ended its rest early.
         facts: answers to the questions it asked; a question that is no key has not been answered yet.
+        who: tells customers apart, the same for the same customer: what is left to chance is drawn from it.
+        again: it rested here before and the step was edited since; what it did on arriving is done.
     """
 
     now: datetime
@@ -87,14 +91,25 @@ class Moment:
     due_at: datetime | None = None
     woken_by: Occurrence | None = None
     facts: Facts = field(default_factory=dict)
+    who: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Stay here until `until`, or until an event called `awaits` comes first."""
+    """
+    Stay here until `until`, or until something comes first.
+
+    Attributes:
+        awaits: the name of an event that comes first.
+        asks: any event of the customer's is reason to look again.
+        effects: done on coming to rest, once.
+    """
 
     until: datetime
     awaits: str = ""
+    asks: bool = False
+    effects: Sequence[Effect] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +170,16 @@ class Step(Shape):
     def listens(self) -> Iterator[str]:
         """Names of events that may wake it."""
         yield from ()
+
+    def hears(self, fact: Fact, *, since: datetime, visit: int, zone: ZoneInfo) -> Occurrence | None:
+        """
+        What `fact` says to a run that rests here, None when it says nothing.
+
+        Args:
+            since: events from here on count.
+            visit: which visit of this step it is.
+        """
+        return None
 
     def take(self, moment: Moment) -> Decision:
         """Decide. Called again after each rest or answer, until it goes on or leaves."""

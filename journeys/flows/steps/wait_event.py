@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from crm.lib.durations import parse_duration
+from crm.rules import properties
 from crm.rules.schema import IsoDuration, Name, WhereList
+from journeys.facts import Fact
 from journeys.flows import calendar
 from journeys.flows.steps.base import Ask, Decision, Go, Happened, Moment, Occurrence, Rest, Step
 
@@ -43,6 +45,14 @@ class WaitEvent(Step):
     def listens_from(self, since: datetime, zone: ZoneInfo) -> datetime:
         """The earliest instant an event may have occurred to count."""
         return calendar.add(since, parse_duration(self.look_back), zone, sign=-1) if self.look_back else since
+
+    def hears(self, fact: Fact, *, since: datetime, visit: int, zone: ZoneInfo) -> Occurrence | None:
+        counts = (
+            fact.name == self.event
+            and self.listens_from(since, zone) <= fact.at
+            and properties.matches(self.where, fact.properties)
+        )
+        return Occurrence(fact.id, fact.at) if counts else None
 
     def take(self, moment: Moment) -> Decision:
         if moment.woken_by is not None:

@@ -28,6 +28,17 @@ def test_a_task_is_done_once() -> None:
     assert list(Task.objects.overdue(later(days=2))) == [task]
 
 
+def test_a_task_about_a_customer_that_is_done_stands_on_the_log_with_its_outcome() -> None:
+    customer = CustomerFactory.create()
+    task = work.add_task(title="Call Ann", customer=customer, now=NOON)
+    assert not Event.objects.filter(name="Task Completed").exists()
+    work.complete_task(task, now=later(hours=1), outcome=" reached ")
+    work.complete_task(task, now=later(hours=2), outcome="again")
+    event = Event.objects.get(name="Task Completed")
+    assert (event.customer, event.occurred_at, event.object_id) == (customer, later(hours=1), task.pk)
+    assert event.properties == {"task": str(task.public_id), "title": "Call Ann", "outcome": "reached", "cause": ""}
+
+
 def test_empty_words_are_refused() -> None:
     with pytest.raises(InvalidWork, match="body"):
         work.add_note(customer=CustomerFactory.create(), body=" ", author=None, now=NOON)

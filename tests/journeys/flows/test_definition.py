@@ -107,7 +107,11 @@ def test_python_names_of_keys_are_unknown_keys() -> None:
         ({"type": "wait_event", "event": "X"}, "steps[0].timeout", "is missing"),
         ({"type": "tag"}, "steps[0]", "needs add or remove"),
         ({"type": "tag", "add": ["a"], "remove": ["a"]}, "steps[0]", "adds and removes the same tag"),
-        ({"type": "dance"}, "steps[0]", "unknown type; known are wait, wait_event, branch, send, set, tag, task, exit"),
+        (
+            {"type": "dance"},
+            "steps[0]",
+            "unknown type; known are wait, wait_event, wait_rule, branch, split, send, set, ",
+        ),
         ({}, "steps[0]", "needs a type"),
         (
             {"type": "branch", "paths": [{"name": "p", "if": {"tga": "x"}}]},
@@ -141,6 +145,94 @@ def test_the_frame_of_a_flow_is_checked_too(changes: dict[str, Any], path: str, 
     assert found_message.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("step", "path", "message"),
+    [
+        ({"type": "wait_rule", "rule": {"tga": "x"}, "timeout": "P1D"}, "steps[0].rule.tga", "unknown condition"),
+        ({"type": "wait_rule", "rule": {}}, "steps[0].timeout", "is missing"),
+        (
+            {"type": "split", "paths": [{"name": "a", "weight": 0}, {"name": "b", "weight": 0}]},
+            "steps[0]",
+            "the weights add up to nothing",
+        ),
+        ({"type": "split", "paths": [{"name": "a", "weight": 1}]}, "steps[0].paths", "needs at least 2"),
+        (
+            {"type": "split", "paths": [{"name": "a", "weight": -1}, {"name": "b", "weight": 1}]},
+            "steps[0].paths[0].weight",
+            "input should be greater than or equal to 0",
+        ),
+        (
+            {"type": "task", "title": "x", "wait_for_outcome": {"then": [{"outcome": "a"}]}},
+            "steps[0].wait_for_outcome.timeout",
+            "is missing",
+        ),
+        (
+            {
+                "type": "task", "title": "x",
+                "wait_for_outcome": {"timeout": "P1D", "then": [{"outcome": "a"}, {"outcome": "a"}]},
+            },
+            "steps[0].wait_for_outcome",
+            "names an outcome twice",
+        ),
+        ({"type": "ticket", "kind": "complaint", "subject": "x"}, "steps[0].kind", "input should be 'enquiry'"),
+        ({"type": "ticket", "kind": "enquiry", "subject": " "}, "steps[0].subject", "is not of the form"),
+        ({"type": "move_stage", "journey": "five-stage"}, "steps[0].stage", "is missing"),
+        ({"type": "enrol"}, "steps[0].flow", "is missing"),
+        ({"type": "coupon", "promotion": "spring"}, "steps[0]", "unknown type; known are "),
+        ({"type": "webhook", "url": "https://example.com"}, "steps[0]", "unknown type; known are "),
+    ],
+)  # fmt: skip
+def test_the_other_kinds_of_steps_say_where_and_why_too(step: dict[str, Any], path: str, message: str) -> None:
+    found_path, found_step, found_message = faults(steps=[{"id": "here", **step}])[0]
+    assert (found_path, found_step) == (path, "here")
+    assert found_message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        {"segment": "vip", "on": "leave"},
+        {"date": {"attribute": "birthday", "offset": "-P3D", "yearly": True, "at": "08:30"}},
+        {"date": {"attribute": "warranty_ends"}},
+        {"schedule": {"cron": "0 9 * * mon", "segment": "vip"}},
+    ],
+)
+def test_every_trigger_is_read_and_given_back(trigger: dict[str, Any]) -> None:
+    data = {"trigger": trigger, "steps": [{"id": "a", "type": "exit", "reason": "r"}]}
+    assert parse_definition(data).as_json() == data
+
+
+@pytest.mark.parametrize(
+    ("trigger", "path", "message"),
+    [
+        ({"segment": "VIP people"}, "trigger.segment", "is not of the form"),
+        ({"segment": "vip", "on": "visit"}, "trigger.on", "input should be 'enter' or 'leave'"),
+        ({"date": {}}, "trigger.date.attribute", "is missing"),
+        ({"date": {"attribute": "x", "offset": "PT3H"}}, "trigger.date", "offset is in whole days"),
+        ({"date": {"attribute": "x", "offset": "3 days"}}, "trigger.date.offset", "is not of the form"),
+        ({"date": {"attribute": "x", "at": "9am"}}, "trigger.date.at", "is not of the form"),
+        ({"schedule": {"cron": "0 9 * *", "segment": "vip"}}, "trigger.schedule.cron", "needs five fields"),
+        ({"schedule": {"cron": "0 9 * * *"}}, "trigger.schedule.segment", "is missing"),
+    ],
+)
+def test_a_trigger_that_cannot_be_says_where_and_why(trigger: dict[str, Any], path: str, message: str) -> None:
+    found_path, found_step, found_message = faults(trigger=trigger)[0]
+    assert (found_path, found_step) == (path, "")
+    assert found_message.startswith(message)
+
+
+def test_what_the_calendar_brings_comes_again_unless_the_flow_says_once() -> None:
+    def policy(**rest: Any) -> str:
+        steps = [{"id": "a", "type": "exit", "reason": "r"}]
+        return parse_definition({"steps": steps, **rest}).reentry.policy
+
+    birthday, warranty = {"date": {"attribute": "birthday"}}, {"date": {"attribute": "warranty_ends"}}
+    assert policy(trigger=birthday) == "after_exit"
+    assert policy(trigger={"schedule": {"cron": "0 9 * * *", "segment": "s"}}) == "after_exit"
+    assert policy(trigger=warranty) == policy(trigger={"event": "X"}) == "once"
+    assert policy(trigger=birthday, reentry={"policy": "once"}) == "once"
+
+
 def test_two_steps_never_share_an_id_however_deep_they_stand() -> None:
     inner = {"id": "a", "type": "send", "channel": "sms", "topic": "t", "body": "x"}
     steps = [
@@ -153,6 +245,26 @@ def test_two_steps_never_share_an_id_however_deep_they_stand() -> None:
 def test_a_step_behind_an_exit_is_never_reached() -> None:
     steps = [{"id": "a", "type": "exit", "reason": "r"}, {"id": "b", "type": "exit", "reason": "r"}]
     assert faults(steps=steps) == [("steps[1]", "b", "is never reached: an exit stands before it")]
+
+
+def test_a_step_behind_ways_that_all_end_is_never_reached() -> None:
+    out = [{"id": "out", "type": "exit", "reason": "r"}]
+    also = [{"id": "also", "type": "exit", "reason": "r"}]
+    last = {"id": "last", "type": "wait", "for": "P1D"}
+    closed = {"id": "w", "type": "wait_event", "event": "X", "timeout": "P1D", "then": out, "else": also}
+    message = "is never reached: every way before it ends in an exit"
+    assert faults(steps=[closed, last]) == [("steps[1]", "last", message)]
+    parse_definition({"trigger": {"event": "X"}, "steps": [{**closed, "then": []}, last]})
+
+
+def test_a_path_behind_one_that_takes_everybody_is_never_reached() -> None:
+    paths = [
+        {"name": "all", "if": {"all": []}, "steps": []},
+        {"name": "vip", "if": {"tag": "vip"}, "steps": [{"id": "gift", "type": "wait", "for": "P1D"}]},
+    ]
+    assert faults(steps=[{"id": "which", "type": "branch", "paths": paths, "else": []}]) == [
+        ("steps[0].paths[1].steps", "gift", "is never reached: an earlier path takes everybody")
+    ]
 
 
 def test_a_tree_too_large_to_be_read_is_refused() -> None:

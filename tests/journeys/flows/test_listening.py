@@ -33,7 +33,7 @@ def send(id_: str, **rest: Any) -> dict[str, Any]:
 
 
 def answer(**rest: Any) -> dict[str, Any]:
-    return {"id": "answer", "type": "wait_event", "event": "Product Reviewed", "timeout": "P5D", **rest}
+    return {"id": "answer", "type": "wait_event", "event": "Product Reviewed", "timeout": "P5D", "else": [], **rest}
 
 
 def ended(customer: Customer) -> tuple[str, str]:

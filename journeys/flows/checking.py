@@ -1,0 +1,185 @@
+"""
+What stands in the way of publishing besides the definition itself: what it names and this shop does not have.
+
+Each fault is told where it stands, by path and step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from crm.models import Topic
+from journeys.flows.definition import Definition, EventTrigger, Fault, SegmentTrigger, StageTrigger
+from journeys.flows.steps import AnyStep, Enrol, MoveStage, Send, Unenrol, WaitEvent, WaitRule
+from journeys.models import Flow, FlowVersion, Stage
+from messaging.models import TemplateVersion
+from messaging.rendering import liquid
+
+Texts = Mapping[tuple[str, str], list[str]]  # (template, channel) → what its published version says
+
+
+def faults_in_shop(definition: Definition, *, slug: str) -> Iterator[Fault]:
+    """
+    What is missing here; a fixed number of queries.
+
+    Args:
+        slug: of the flow itself, "" when it has none yet.
+    """
+    steps = [(path, step) for path, _nesting, step in definition.walk()]
+    yield from _stages(definition, steps)
+    yield from _waits(steps)
+    yield from _messages(definition, steps)
+    yield from _flows(steps, slug)
+
+
+Steps = list[tuple[str, AnyStep]]
+
+
+def _stages(definition: Definition, steps: Steps) -> Iterator[Fault]:
+    named = [(f"{path}.stage", it.id, it.journey, it.stage) for path, it in steps if isinstance(it, MoveStage)]
+    if isinstance(definition.trigger, StageTrigger):
+        named.insert(0, ("trigger.stage", "", definition.trigger.stage.journey, definition.trigger.stage.stage))
+    if not named:
+        return
+    found = Stage.objects.filter(journey__slug__in={journey for *_rest, journey, _stage in named})
+    known = set(found.values_list("journey__slug", "slug"))
+    for path, step_id, journey, stage in named:
+        if (journey, stage) not in known:
+            yield Fault(path, step_id, _("there is no such stage"))
+
+
+def _waits(steps: Steps) -> Iterator[Fault]:
+    """It must be said what happens when nothing comes, even if that is nothing."""
+    for path, step in steps:
+        if isinstance(step, WaitEvent | WaitRule) and "else_" not in step.model_fields_set:
+            yield Fault(f"{path}.else", step.id, _("is missing: say what happens when nothing comes in time"))
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+class _Whatever(dict[str, Any]):
+    """Data that has whatever is asked of it."""
+
+    def __missing__(self, name: str) -> _Whatever:
+        return _Whatever()
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return "…"
+
+
+def _messages(definition: Definition, steps: Steps) -> Iterator[Fault]:
+    sends = [(path, step) for path, step in steps if isinstance(step, Send)]
+    if not sends:
+        return
+    topics = set(Topic.objects.values_list("slug", flat=True))
+    texts = _texts({step.template for _path, step in sends if step.template})
+    brought = {name: _Whatever() for name in ("customer", "shop", "links")} | {"time_zone": "UTC"}
+    if isinstance(definition.trigger, EventTrigger | StageTrigger | SegmentTrigger):
+        brought["event"] = _Whatever()
+    for path, step in sends:
+        if step.topic not in topics:
+            yield Fault(f"{path}.topic", step.id, _("there is no topic “%(slug)s”") % {"slug": step.topic})
+        if step.template is None:
+            yield from _text_faults(f"{path}.subject", step.id, [step.subject], brought)
+            yield from _text_faults(f"{path}.body", step.id, [step.body or ""], brought)
+            continue
+        said = [text for channel in step.channels for text in texts.get((step.template, channel), [])]
+        if not said:
+            missing = _("there is no published template “%(slug)s”") % {"slug": step.template}
+            yield Fault(f"{path}.template", step.id, missing)
+        yield from _text_faults(f"{path}.template", step.id, said, brought)
+
+
+def _texts(templates: set[str]) -> Texts:
+    """What the newest published versions of these templates say, in all their languages."""
+    newest: dict[tuple[str, str], TemplateVersion] = {}
+    versions = TemplateVersion.objects.published().filter(template__slug__in=templates).order_by("number")
+    for version in versions.select_related("template").prefetch_related("variants"):
+        newest[version.template.slug, version.template.channel] = version
+    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key, version in newest.items():
+        for variant in version.variants.all():
+            said[key] += [variant.subject, variant.body, variant.html]
+    return said
+
+
+def _text_faults(path: str, step: str, texts: list[str], brought: Mapping[str, Any]) -> Iterator[Fault]:
+    """Texts that are no template, or show what this flow does not bring; each complaint once."""
+    complaints = dict.fromkeys(filter(None, (_complaint(text, brought) for text in texts)))
+    yield from (Fault(path, step, complaint) for complaint in complaints)
+
+
+def _complaint(text: str, brought: Mapping[str, Any]) -> str:
+    try:
+        template = liquid.parse(text)
+    except liquid.InvalidTemplate as error:
+        return str(error)
+    unknown = [str(root) for root, *_rest in template.paths if root not in brought]
+    try:
+        template.render(brought)
+    except liquid.RenderFailed as error:
+        # Only what nobody will ever have: other data of a real customer may well do.
+        named = next((root for root in unknown if f"'{root}'" in str(error)), "")
+        return _("shows “%(name)s”, which this flow does not have") % {"name": named} if named else ""
+    return ""
+
+
+# --- other flows ------------------------------------------------------------------------------
+
+
+def _flows(steps: Steps, slug: str) -> Iterator[Fault]:
+    """Flows that do not exist, and flows that would lead back here: who enters would go round for ever."""
+    named = [(f"{path}.flow", step) for path, step in steps if isinstance(step, Enrol | Unenrol)]
+    if not named:
+        return
+    known = set(Flow.objects.exclude(state=Flow.State.ARCHIVED).values_list("slug", flat=True)) | ({slug} - {""})
+    leads = _leads() if slug else {}
+    for path, step in named:
+        if step.flow not in known:
+            yield Fault(path, step.id, _("there is no flow “%(slug)s”") % {"slug": step.flow})
+        elif isinstance(step, Unenrol):
+            if step.flow == slug:
+                yield Fault(path, step.id, _("a flow is left by an exit step"))
+        elif way := _way(step.flow, slug, leads):
+            loop = " → ".join([slug, *way])
+            yield Fault(path, step.id, _("leads back to this flow: %(loop)s") % {"loop": loop})
+
+
+def _leads() -> dict[str, set[str]]:
+    """Which flows each flow that runs puts people into."""
+    running = FlowVersion.objects.filter(flow__live_version=F("pk"))
+    return {slug: set(_enrols(json)) for slug, json in running.values_list("flow__slug", "definition")}
+
+
+def _enrols(json: Any) -> Iterator[str]:
+    """The flows named by the `enrol` steps anywhere in a definition."""
+    if isinstance(json, list):
+        for item in json:
+            yield from _enrols(item)
+    elif isinstance(json, dict):
+        if json.get("type") == "enrol" and isinstance(json.get("flow"), str):
+            yield json["flow"]
+        for item in json.values():
+            yield from _enrols(item)
+
+
+def _way(start: str, goal: str, leads: Mapping[str, set[str]]) -> list[str]:
+    """A way from flow to flow, empty when there is none."""
+    ways, seen = [[start]], {start}
+    while ways:
+        way = ways.pop()
+        if way[-1] == goal:
+            return way
+        following = sorted(leads.get(way[-1], set()) - seen)
+        seen.update(following)
+        ways += [[*way, slug] for slug in following]
+    return []
