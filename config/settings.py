@@ -309,6 +309,11 @@ SPECTACULAR_SETTINGS = {
         "TicketKind": "crm.models.Ticket.Kind",
         "ReviewStatus": "crm.models.Review.Status",
         "TouchpointKind": "crm.models.Touchpoint.Kind",
+        "ConsentState": "crm.models.State",
+        "FlowState": "journeys.models.Flow.State",
+        "EnrolmentState": "journeys.models.Enrolment.State",
+        "MessageState": "messaging.models.Message.State",
+        "SimulationState": "journeys.api.simulations.STATES",
     },
 }
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -25,6 +26,11 @@ DEFINITION_SCHEMA = {
         ],
     },
 }
+
+
+@extend_schema_field(DEFINITION_SCHEMA)
+class DefinitionField(serializers.DictField):
+    """A flow's JSON, perhaps with faults: these are told by the definition itself."""
 
 
 class DefinitionFaultShape(Shape):

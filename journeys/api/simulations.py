@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, PermissionDenied, ValidationError
 from rest_framework.request import Request
@@ -18,7 +18,7 @@ from crm.api.customers import ConsentsField
 from crm.api.fields import Given, MomentField, PhoneField, Shape, at_most, checked, fault
 from crm.lib.zones import zone_names
 from crm.models import ApiKey, Channel, Customer, State
-from journeys.api.definitions import DEFINITION_SCHEMA, refused
+from journeys.api.definitions import DefinitionField, refused
 from journeys.flows import versions
 from journeys.models import Flow
 from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script, ShopRules
@@ -28,17 +28,13 @@ from messaging.outbox.policy import ShopPolicy
 MOST_EVENTS = 1000
 LONGEST = timedelta(days=5 * 366)
 MAX_ATTRIBUTES = 200
+STATES = ["active", "completed", "exited", "failed"]
 WHATS = [
     "entered", "waiting", "woken", "timed_out", "sent", "held", "withheld", "moved", "exited", "completed",
 ]  # fmt: skip
 
 
 # --- What comes in ----------------------------------------------------------------------------
-
-
-@extend_schema_field(DEFINITION_SCHEMA)
-class DefinitionField(serializers.DictField):
-    """A flow's JSON; what is wrong with it is said elsewhere, by the definition itself."""
 
 
 class ZoneField(serializers.CharField):
@@ -176,7 +172,7 @@ class EntryShape(Shape):
 
 class SimulationShape(Shape):
     entries = EntryShape(many=True)
-    state = serializers.ChoiceField(choices=["active", "completed", "exited", "failed"])
+    state = serializers.ChoiceField(choices=STATES)
     reason = serializers.CharField(required=False)
     due_at = serializers.DateTimeField(required=False, help_text="when an active run goes on")
     stages = serializers.DictField(child=serializers.CharField(), help_text="by journey, at the end")

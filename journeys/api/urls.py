@@ -3,7 +3,7 @@
 from django.urls import path
 
 from crm.extensions import add_customer_field
-from journeys.api.flows import FlowView
+from journeys.api.flows import EnrolmentView, FlowView
 from journeys.api.journeys import STAGES, JourneyView
 from journeys.api.simulations import SimulationView
 
@@ -13,7 +13,14 @@ app_name = "journeys_api"
 urlpatterns = [
     path("journeys/", JourneyView.as_view({"get": "list"})),
     path("journeys/<slug:slug>/", JourneyView.as_view({"get": "retrieve"})),
-    path("flows/", FlowView.as_view({"get": "list"})),
+    path("flows/", FlowView.as_view({"get": "list", "post": "create"})),
     path("flows/simulate/", SimulationView.as_view()),
-    path("flows/<slug:slug>/", FlowView.as_view({"get": "retrieve"})),
+    path("flows/<slug:slug>/", FlowView.as_view({"get": "retrieve", "patch": "partial_update", "put": "update"})),
+    path("flows/<slug:slug>/validate/", FlowView.as_view({"post": "check"})),
+    path("flows/<slug:slug>/publish/", FlowView.as_view({"post": "publish"})),
+    path("flows/<slug:slug>/pause/", FlowView.as_view({"post": "pause"})),
+    path("flows/<slug:slug>/resume/", FlowView.as_view({"post": "resume"})),
+    path("flows/<slug:slug>/enrol/", FlowView.as_view({"post": "enrol"})),
+    path("flows/<slug:slug>/results/", FlowView.as_view({"get": "results"})),
+    path("enrolments/", EnrolmentView.as_view({"get": "list"})),
 ]

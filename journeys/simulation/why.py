@@ -131,7 +131,7 @@ def _behind(plan: Plan, run: Enrolment | None, last: Enrolment | None) -> Iterat
     }
     held_out = run is not None and run.state == Enrolment.State.HELD_OUT
     ended = run is not None and run.state == Enrolment.State.EXITED
-    found = (
+    found: tuple[tuple[bool, dict[str, Any]], ...] = (
         (run is not None, inputs),
         (not held_out, {"percent": plan.definition.holdout}),
         (not ended, {"reason": run.reason if run and ended else ""}),

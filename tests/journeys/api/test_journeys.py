@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 from pytest_django import DjangoAssertNumQueries
 
 from journeys.models import Journey
 from tests.crm.api.conftest import Program
-from tests.factories.journeys import PAUSE, FlowFactory, live_flow
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def api() -> Program:
-    cache.clear()
-    return Program()
 
 
 def order_of(api: Program, number: int) -> str:
@@ -61,17 +53,6 @@ def test_journeys_are_listed_with_their_stages_in_order(api: Program) -> None:
         assert ranks == sorted(ranks)
         assert api.get(f"journeys/{row['slug']}/").json() == row
     assert api.get("journeys/nowhere/").status_code == 404
-
-
-def test_flows_are_listed_and_shown_as_staff_edit_them(api: Program) -> None:
-    draft, live = FlowFactory.create(name="Ask again"), live_flow(PAUSE)
-
-    row = api.get(f"flows/{live.slug}/").json()
-
-    assert (row["state"], row["version"], row["definition"]) == ("live", 1, live.draft)
-    assert row in api.get("flows/?state=live").json()["results"]
-    assert [found["slug"] for found in api.get("flows/?search=again").json()["results"]] == [draft.slug]
-    assert api.get(f"flows/{draft.slug}/").json()["version"] is None
 
 
 def test_a_page_of_facts_is_processed_whole_with_every_app_listening(

@@ -1,0 +1,224 @@
+"""Flows over the API: drafts, publishing, people in and what came of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from journeys.models import Enrolment, Flow
+from tests.crm.api.conftest import Program, faults
+from tests.factories.crm import NOON, CustomerFactory, UserFactory
+from tests.factories.journeys import PAUSE, EnrolmentFactory, FlowFactory, live_flow
+from tests.journeys.flows.worlds import send
+
+pytestmark = pytest.mark.django_db
+
+DRAFT: dict[str, Any] = {"trigger": {"event": "Order Delivered"}, "steps": [PAUSE, send("ask")]}
+GIVEN = {"slug": "review-request", "name": "Review request", "definition": DRAFT}
+
+
+def signed_in(api: Program, role: str) -> Any:
+    api.client.force_login(UserFactory.create(role=role))
+    return lambda path, body: api.client.post(f"/api/v1/{path}", body, content_type="application/json")
+
+
+# --- Drafts ---------------------------------------------------------------------------------------
+
+
+def test_flows_are_listed_and_shown_as_staff_edit_them(api: Program) -> None:
+    draft, live = FlowFactory.create(name="Ask again"), live_flow(PAUSE)
+
+    row = api.get(f"flows/{live.slug}/").json()
+
+    assert (row["state"], row["version"], row["definition"], row["faults"]) == ("live", 1, live.draft, [])
+    del row["faults"]
+    assert row in api.get("flows/?state=live").json()["results"]
+    assert [found["slug"] for found in api.get("flows/?search=again").json()["results"]] == [draft.slug]
+    assert api.get(f"flows/{draft.slug}/").json()["version"] is None
+
+
+def test_a_draft_is_stored_and_says_that_it_could_be_published(api: Program) -> None:
+    response = api.post("flows/", GIVEN)
+
+    assert response.status_code == 201
+    body = response.json()
+    assert (body["slug"], body["state"], body["version"], body["faults"]) == ("review-request", "draft", None, [])
+    assert Flow.objects.get(slug="review-request").draft == DRAFT
+
+
+def test_a_draft_with_faults_is_stored_with_each_named(api: Program) -> None:
+    broken = {"trigger": {"event": "Order Delivered"}, "steps": [{**send("ask"), "topic": "gossip"}]}
+
+    body = api.post("flows/", {**GIVEN, "definition": broken}).json()
+
+    assert [(fault["path"], fault["step"]) for fault in body["faults"]] == [("steps[0].topic", "ask")]
+    refused = api.post("flows/review-request/publish/", {})
+    assert refused.status_code == 400
+    assert faults(refused) == [("/definition/steps/0/topic", "invalid_definition")]
+    assert Flow.objects.get().state == "draft"
+
+
+def test_a_slug_is_taken_once(api: Program) -> None:
+    api.post("flows/", GIVEN)
+
+    again = api.post("flows/", GIVEN)
+
+    assert (again.status_code, faults(again)) == (409, [("/slug", "conflict")])
+
+
+def test_a_draft_is_changed_in_part_or_as_a_whole_and_what_is_live_stays(api: Program) -> None:
+    flow = live_flow(PAUSE)
+
+    changed = api.patch(f"flows/{flow.slug}/", {"name": "Renamed", "definition": DRAFT}).json()
+    replaced = api.put(f"flows/{flow.slug}/", {"name": "Whole", "definition": {"steps": []}}).json()
+
+    assert (changed["name"], changed["definition"], changed["version"]) == ("Renamed", DRAFT, 1)
+    assert (replaced["name"], replaced["state"], replaced["version"]) == ("Whole", "live", 1)
+    assert replaced["faults"]
+    assert flow.versions.get().definition == flow.draft
+    assert faults(api.put(f"flows/{flow.slug}/", {"name": "No definition"})) == [("/definition", "required")]
+    assert api.patch("flows/nowhere/", {"name": "x"}).status_code == 404
+
+
+def test_an_archived_flow_is_left_as_it_is(api: Program) -> None:
+    flow = FlowFactory.create(state=Flow.State.ARCHIVED)
+
+    assert api.patch(f"flows/{flow.slug}/", {"name": "x"}).status_code == 409
+    assert api.post(f"flows/{flow.slug}/publish/", {}).status_code == 409
+
+
+def test_a_definition_is_checked_without_being_stored(api: Program) -> None:
+    flow = FlowFactory.create()
+
+    own = api.post(f"flows/{flow.slug}/validate/", {}).json()
+    other = api.post(f"flows/{flow.slug}/validate/", {"definition": {"steps": [PAUSE]}}).json()
+
+    assert own == {"faults": []}
+    assert "trigger" in [fault["path"] for fault in other["faults"]]
+    flow.refresh_from_db()
+    assert flow.draft["trigger"] == {"manual": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"slug": "Has Blanks"}, "/slug"),
+        ({"slug": ""}, "/slug"),
+        ({"name": ""}, "/name"),
+        ({"name": "x" * 101}, "/name"),
+        ({"definition": "text"}, "/definition"),
+        ({"surprise": 1}, "/surprise"),
+    ],
+)
+def test_what_no_flow_can_be_called_is_named(api: Program, change: dict[str, Any], place: str) -> None:
+    response = api.post("flows/", {**GIVEN, **change})
+
+    assert response.status_code == 400
+    assert [at for at, _ in faults(response)] == [place]
+
+
+# --- Live -----------------------------------------------------------------------------------------
+
+
+def test_a_flow_is_published_paused_and_goes_on(api: Program) -> None:
+    api.post("flows/", GIVEN)
+
+    live = api.post("flows/review-request/publish/", {"people_inside": "pin", "backfill": "none"}).json()
+    paused = api.post("flows/review-request/pause/").json()
+    again = api.post("flows/review-request/pause/")
+    resumed = api.post("flows/review-request/resume/", {}).json()
+
+    assert [(flow["state"], flow["version"]) for flow in (live, paused, resumed)] == [
+        ("live", 1), ("paused", 1), ("live", 1),
+    ]  # fmt: skip
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
+def test_publishing_happens_once_for_a_key(api: Program) -> None:
+    api.post("flows/", GIVEN)
+
+    first = api.post("flows/review-request/publish/", {}, Idempotency_Key="once")
+    again = api.post("flows/review-request/publish/", {}, Idempotency_Key="once")
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json()
+    assert Flow.objects.get().versions.count() == 1
+
+
+def test_who_may_draft_may_stop_a_flow_but_not_publish_it(api: Program) -> None:
+    flow = live_flow(PAUSE)
+    post = signed_in(api, "marketer")
+
+    assert post("flows/", GIVEN).status_code == 201
+    assert post("flows/review-request/publish/", {}).json()["code"] == "forbidden"
+    assert post(f"flows/{flow.slug}/pause/", {}).status_code == 200
+    assert signed_in(api, "manager")("flows/review-request/publish/", {}).status_code == 200
+    assert signed_in(api, "viewer")("flows/", {**GIVEN, "slug": "another"}).status_code == 403
+    assert Program("flows:read").post("flows/", GIVEN).json()["code"] == "missing_scope"
+
+
+# --- People ---------------------------------------------------------------------------------------
+
+
+def test_people_are_enrolled_by_id_or_identity_each_judged_alone(api: Program) -> None:
+    flow = live_flow(PAUSE, audience={"not": {"tag": "no"}})
+    ploy, mali, out = (CustomerFactory.create() for _ in range(3))
+    out.tags.create(name="no")
+
+    people = [str(ploy.public_id), {"email": mali.email}, str(out.public_id), {"email": "who@example.com"}]
+    body = api.post(f"flows/{flow.slug}/enrol/", {"customers": people, "properties": {"order_id": "7"}}).json()
+
+    assert [row["status"] for row in body["results"]] == ["entered", "entered", "refused", "invalid"]
+    assert body["results"][3]["errors"][0]["pointer"] == "/customers/3"
+    assert set(Enrolment.objects.values_list("customer", flat=True)) == {ploy.pk, mali.pk}
+    assert Enrolment.objects.filter(customer=mali).get().context == {"event": {"order_id": "7"}}
+
+
+def test_nobody_enters_a_flow_that_is_not_live_and_nobody_twice(api: Program) -> None:
+    ploy = CustomerFactory.create()
+    draft, live = FlowFactory.create(), live_flow(PAUSE)
+    who = {"customers": [str(ploy.public_id), str(ploy.public_id)]}
+
+    assert api.post(f"flows/{draft.slug}/enrol/", who).status_code == 409
+    api.post(f"flows/{live.slug}/enrol/", who)
+    again = api.post(f"flows/{live.slug}/enrol/", who).json()
+
+    assert [row["status"] for row in again["results"]] == ["refused", "refused"]
+    assert Enrolment.objects.count() == 1
+    assert faults(api.post(f"flows/{live.slug}/enrol/", {"customers": ["?"]})) == [("/customers/0", "invalid")]
+
+
+def test_runs_are_listed_by_flow_customer_and_state(api: Program) -> None:
+    run = EnrolmentFactory.create()
+    EnrolmentFactory.create()
+
+    rows = api.get(f"enrolments/?flow={run.flow.slug}&state=active&customer={run.customer.public_id}").json()["results"]
+
+    assert [(row["flow"], row["customer"], row["step"], row["entered_at"]) for row in rows] == [
+        (run.flow.slug, str(run.customer.public_id), "pause", "2026-03-02T12:00:00Z")
+    ]
+    assert api.get(f"enrolments/?flow={run.flow.slug}&state=failed").json()["results"] == []
+
+
+def test_results_add_up_and_tell_the_lift(api: Program) -> None:
+    flow = live_flow(PAUSE)
+    for number, (state, goal) in enumerate(
+        [("completed", NOON), ("completed", NOON), ("exited", None), ("held_out", None), ("held_out", NOON)]
+    ):
+        EnrolmentFactory.create(
+            flow=flow, entry_key=f"{number}", state=state, stand="", due_at=None, ended_at=NOON, goal_at=goal
+        )
+    EnrolmentFactory.create(flow=flow)
+
+    body = api.get(f"flows/{flow.slug}/results/").json()
+
+    assert {name: body[name] for name in ("entered", "active", "completed", "exited", "held_out", "goals")} == {
+        "entered": 6, "active": 1, "completed": 2, "exited": 1, "held_out": 2, "goals": 3,
+    }  # fmt: skip
+    assert body["lift"]["treated"] == {"people": 4, "converted": 2, "rate": 0.5}
+    assert body["lift"]["difference"] == 0.0
+    low, high = body["lift"]["interval"]
+    assert -0.6 < low < 0 < high < 0.6
+    assert body["steps"]["pause"]["waiting"] == 1
+    assert api.get(f"flows/{live_flow(PAUSE).slug}/results/").json()["lift"] is None
