@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from journeys.views import flows, stages
+from journeys.views import flows, rules, stages
 
 app_name = "journeys"
 urlpatterns = [
     path("journeys/", stages.journey_map, name="map"),
     path("journeys/map/<slug:slug>/", stages.journey_map, name="journey"),
+    path("journeys/map/<slug:slug>/rules/", rules.rule_list, name="rule_list"),
+    path("journeys/map/<slug:slug>/rules/new/", rules.rule_new, name="rule_new"),
+    path("journeys/map/<slug:slug>/replay/", rules.replay, name="replay"),
+    path("journeys/rules/<int:number>/", rules.rule_edit, name="rule_edit"),
     path("journeys/customers/<uuid:public_id>/move/", stages.move, name="move"),
     path("journeys/customers/<uuid:public_id>/enrol/", flows.enrol, name="enrol"),
     path("journeys/flows/", flows.flow_list, name="flow_list"),

@@ -49,7 +49,7 @@ def step(run: ReplayRun, ruleset: Ruleset, *, now: datetime) -> int:
 
 
 def go_on(*, now: datetime) -> int:
-    """Judge a batch of the first journey under way; 0: nothing is left. One whose rules were edited since is given up."""
+    """Judge a batch of the first journey under way; 0: nothing is left. What was edited since is given up."""
     for run in under_way():
         ruleset = next((one for one in rulebook.current() if _fingerprint(one) == run.fingerprint), None)
         if ruleset is None:
