@@ -150,4 +150,6 @@ def _stage_where(stage: StageRef) -> list[Where]:
     return [
         Where(property="journey", op="eq", value=stage.journey),
         Where(property="to", op="eq", value=stage.stage),
+        # Judging a journey anew corrects the books; nobody has just come to the stage.
+        Where(property="cause", op="ne", value="replay"),
     ]

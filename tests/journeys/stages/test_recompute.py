@@ -15,14 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from crm.events import log
 from crm.models import Customer, Event, ReplayRun
 from journeys import tasks
-from journeys.models import Journey, Position, Stage, StageMove, StageRule
+from journeys.models import Enrolment, Journey, Position, Stage, StageMove, StageRule
 from journeys.stages import replaying, rulebook
 from journeys.stages.moves import move_customers
 from journeys.stages.recompute import preview, recompute
 from journeys.stages.rulebook import Ruleset
 from tests.factories.crm import CustomerFactory
-from tests.factories.journeys import StageFactory, StageRuleFactory
-from tests.journeys.happenings import day, happens, moves, stands, told
+from tests.factories.journeys import StageFactory, StageRuleFactory, live_flow
+from tests.journeys.happenings import day, happens, moves, run_of, stands, told
 
 pytestmark = pytest.mark.django_db
 
@@ -198,6 +198,21 @@ def test_the_worker_judges_what_was_asked_for_and_gives_up_what_was_edited_meanw
         {},
         {"changed": 1},
     )
+
+
+def test_who_is_judged_into_a_stage_starts_no_flow() -> None:
+    live_flow(trigger={"stage": {"journey": "five-stage", "stage": "retention"}})
+    judged, lived = CustomerFactory.create_batch(2)
+    happens(judged, "Song Shared", day(1))
+    stage = Stage.objects.get(slug="retention", journey__slug="five-stage")
+    StageRuleFactory.create(stage=stage, events=["Song Shared"])
+
+    assert judge(judged, at=1.1) == 1
+    assert stands(judged) == ("retention", day(1))
+    assert not Enrolment.objects.exists()
+
+    happens(lived, "Song Shared", day(2))
+    assert run_of(lived).entered_at == day(2)
 
 
 def test_a_journey_that_is_not_there_is_named() -> None:
