@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from pydantic import Field
 
 from crm.rules import conditions
 from crm.rules.conditions import Context
 from crm.rules.schema import IsoDuration, Shape, Slug, within_delta
+from crm.rules.sets import Whose
 from journeys.models import Position
 
 
@@ -23,12 +24,12 @@ class StageTest(Shape):
 
 
 def stage(test: StageTest, context: Context) -> Q:
-    positions = _positions(test.journey).filter(stage__slug__in=test.in_)
+    positions = _positions(test.journey, context).filter(stage__slug__in=test.in_)
     if test.for_at_least:
         positions = positions.filter(since__lte=context.now - within_delta(test.for_at_least))
     if test.for_at_most:
         positions = positions.filter(since__gte=context.now - within_delta(test.for_at_most))
-    return Q(Exists(positions))
+    return Q(Whose(positions.values("customer_id")))
 
 
 class HealthTest(Shape):
@@ -37,11 +38,12 @@ class HealthTest(Shape):
 
 
 def health(test: HealthTest, context: Context) -> Q:
-    return Q(Exists(_positions(test.journey).filter(stage__isnull=False, health__in=test.in_)))
+    positions = _positions(test.journey, context).filter(stage__isnull=False, health__in=test.in_)
+    return Q(Whose(positions.values("customer_id")))
 
 
-def _positions(journey: str) -> QuerySet[Position]:
-    return Position.objects.filter(customer=OuterRef("pk"), journey__slug=journey)
+def _positions(journey: str, context: Context) -> QuerySet[Position]:
+    return context.of_batch(Position.objects.filter(journey__slug=journey))
 
 
 conditions.register("stage", StageTest, stage)

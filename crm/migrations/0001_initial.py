@@ -830,4 +830,72 @@ class Migration(migrations.Migration):
             model_name='touchpointvisit',
             index=models.Index(condition=models.Q(('customer', None)), fields=['visitor'], name='visit_by_visitor'),
         ),
+        migrations.CreateModel(
+            name='HistoricalSegment',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('slug', models.SlugField(max_length=64, verbose_name='slug')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('description', models.TextField(blank=True, max_length=1000, verbose_name='description')),
+                ('rule', models.JSONField(blank=True, default=dict, verbose_name='rule')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('created_by', models.ForeignKey(blank=True, db_constraint=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'historical segment',
+                'verbose_name_plural': 'historical segments',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='Segment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slug', models.SlugField(max_length=64, unique=True, verbose_name='slug')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('description', models.TextField(blank=True, max_length=1000, verbose_name='description')),
+                ('rule', models.JSONField(blank=True, default=dict, verbose_name='rule')),
+                ('member_count', models.PositiveIntegerField(default=0, editable=False, verbose_name='members')),
+                ('changed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='members changed')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
+                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
+            ],
+            options={
+                'verbose_name': 'segment',
+                'verbose_name_plural': 'segments',
+                'ordering': ['name', 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='SegmentMember',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('since', models.DateTimeField(verbose_name='since')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segment_memberships', to='crm.customer', verbose_name='customer')),
+                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='crm.segment', verbose_name='segment')),
+            ],
+            options={
+                'verbose_name': 'member',
+                'verbose_name_plural': 'members',
+            },
+        ),
+        migrations.AddIndex(
+            model_name='segment',
+            index=models.Index(fields=['name', 'id'], name='segment_by_name'),
+        ),
+        migrations.AddIndex(
+            model_name='segmentmember',
+            index=models.Index(fields=['segment', '-since', '-id'], name='segment_member_by_since'),
+        ),
+        migrations.AddConstraint(
+            model_name='segmentmember',
+            constraint=models.UniqueConstraint(fields=('segment', 'customer'), name='segment_member_once'),
+        ),
     ]

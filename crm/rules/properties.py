@@ -1,182 +1,239 @@
-"""`where` lists on an event's properties, in Python and in SQL: both give the same answer."""
+"""
+`where` lists on an event's properties, in Python and in SQL: both give the same answer on either database.
+
+What a property is compared as follows from the test's value. A number: the property must be a number, or a text that
+looks like one. A text: the property must be a text; numbers and truth values are equal to a text that writes them. What
+is missing, null, an object or a list passes only `not_exists`, `ne` and `not_in`. `contains` ignores the case of the
+letters A to Z; texts are ordered by code point, which puts ISO dates in order.
+"""
 
 from __future__ import annotations
 
-import re
+import json
+import string
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import BooleanField, Case, DecimalField, Expression, F, Func, Q, TextField, Value, When
+from django.db.models import BooleanField, F, Func, Q
 
-from crm.rules.schema import OPERATORS, Where
+from crm.rules.schema import NUMBER_LENGTH, OPERATORS, Where, looks_like_number
 
-# Storefronts send amounts as numbers or as text; both count as numbers when they look like one.
-NUMBER = re.compile(r"^-?[0-9]{1,15}(\.[0-9]{1,10})?$")
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 def matches(where: Sequence[Where], properties: Mapping[str, Any]) -> bool:
-    """Whether `properties` pass every test. A missing property passes only `not_exists`, `ne` and `not_in`."""
-    return all(_holds(test, _text(properties, test.property)) for test in where)
+    """Whether `properties` pass every test."""
+    return all(_holds(test, _scalar(properties, test.property)) for test in where)
 
 
 def condition(where: Sequence[Where], field: str = "properties") -> Q:
     """The same tests as a Q on a JSON column called `field`."""
     found = Q()
     for test in where:
-        found &= _as_q(test, field)
+        found &= Q(PropertyTest(field, test))
     return found
 
 
-def _text(properties: Mapping[str, Any], path: str) -> str | None:
-    """The property as the database's ->> shows it: text, None when missing or null."""
+def folded(text: str) -> str:
+    """Lower case for the letters A to Z only: what both databases do alike."""
+    return text.translate(_ASCII_LOWER)
+
+
+# --- in Python --------------------------------------------------------------------------------
+
+
+def _scalar(properties: Mapping[str, Any], path: str) -> str | bool | int | float | None:
     value: Any = properties
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
             return None
         value = value[part]
-    return None if value is None or isinstance(value, Mapping | list) else _as_text(value)
+    return None if isinstance(value, Mapping | list) else value
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _holds(test: Where, text: str | None) -> bool:
+def _holds(test: Where, found: str | bool | int | float | None) -> bool:
     if test.op in {"exists", "not_exists"}:
-        return (text is not None) == (test.op == "exists")
-    if text is None:
+        return (found is not None) == (test.op == "exists")
+    if found is None:
         return test.op in {"ne", "not_in"}
     if isinstance(test.value, list):
-        return any(_equal(text, value) for value in test.value) == (test.op == "in")
-    if test.op == "contains":
-        return str(test.value).lower() in text.lower()
+        return any(_equal(found, value) for value in test.value) == (test.op == "in")
     if test.op in {"eq", "ne"}:
-        return _equal(text, test.value) == (test.op == "eq")
-    if isinstance(test.value, str) and not NUMBER.match(test.value):
-        return bool(OPERATORS[test.op](text, test.value))
-    return bool(NUMBER.match(text)) and bool(OPERATORS[test.op](Decimal(text), Decimal(str(test.value))))
+        return _equal(found, test.value) == (test.op == "eq")
+    if test.op == "contains":
+        return isinstance(found, str) and folded(str(_text(test.value))) in folded(found)
+    return _ordered(test, found)
 
 
-def _equal(text: str, value: Any) -> bool:
-    if _is_number(value) and NUMBER.match(text):
-        return Decimal(text) == Decimal(str(value))
-    return text == _as_text(value)
+def _ordered(test: Where, found: str | bool | int | float) -> bool:
+    if (bound := _as_number(test.value)) is not None:
+        number = _as_number(found)
+        return number is not None and bool(OPERATORS[test.op](number, bound))
+    return isinstance(found, str) and bool(OPERATORS[test.op](found, test.value))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _equal(found: str | bool | int | float, value: Any) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (number := _as_number(found)) is not None and number == Decimal(str(value))
+    text = _text(value)
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        return looks_like_number(text) and Decimal(str(found)) == Decimal(text)
+    return _text(found) == text
 
 
-class _JsonText(Func):
-    """A value of a JSON column as text; objects and arrays give NULL, booleans "true" and "false"."""
+def _as_number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or (isinstance(value, str) and not looks_like_number(value)):
+        return None
+    return Decimal(str(value))
 
-    output_field = TextField()
 
-    def __init__(self, field: str, path: str) -> None:
-        super().__init__(F(field), Value(path))
-        self.parts = path.split(".")
+def _text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+# --- in SQL -----------------------------------------------------------------------------------
+
+
+class PropertyTest(Func):
+    """One test of a JSON column; true or false, never NULL."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, field: str, test: Where) -> None:
+        super().__init__(F(field))
+        self.test = test
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        column, _params = compiler.compile(self.source_expressions[0])
-        arrow = f"({column} #> %s)"
-        sql = f"(CASE WHEN jsonb_typeof({arrow}) IN ('object', 'array') THEN NULL ELSE {column} #>> %s END)"
-        return sql, [self.parts, self.parts]
+        column, params = compiler.compile(self.source_expressions[0])
+        return _Postgres(column, params, self.test.property.split(".")).sql(self.test)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        column, _params = compiler.compile(self.source_expressions[0])
-        path = "$" + "".join(f'."{part}"' for part in self.parts if '"' not in part)
-        kind = f"json_type({column}, %s)"
-        sql = (
-            f"(CASE {kind} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'object' THEN NULL "
-            f"WHEN 'array' THEN NULL "
-            f"WHEN 'real' THEN rtrim(rtrim(printf('%%.10f', json_extract({column}, %s)), '0'), '.') "
-            f"ELSE CAST(json_extract({column}, %s) AS TEXT) END)"
+        column, params = compiler.compile(self.source_expressions[0])
+        return _SQLite(column, params, self.test.property.split(".")).sql(self.test)
+
+
+Sql = tuple[str, list[Any]]
+
+
+class _Dialect:
+    """How one database reads a property: its kind, its text and its number, as SQL with parameters."""
+
+    kind: Sql
+    text: Sql
+    number: Sql
+    texts: str  # the kind that is text
+    scalars: str  # every kind that is neither missing nor nested
+    numbers: str
+    ordered: str  # what makes texts order by code point
+    find: str  # the function (where, what) → position
+
+    def sql(self, test: Where) -> Sql:
+        """The test; what a missing property makes NULL counts as false."""
+        if test.op in {"exists", "not_exists"}:
+            kind, params = self.kind
+            return f"({kind} IN ({self.scalars})) IS {'' if test.op == 'exists' else 'NOT '}TRUE", params
+        if isinstance(test.value, list):
+            parts = [self._equal(value) for value in test.value]
+            either = " OR ".join(sql for sql, _params in parts), [value for _sql, params in parts for value in params]
+            return _truth(either, negated=test.op == "not_in")
+        if test.op in {"eq", "ne"}:
+            return _truth(self._equal(test.value), negated=test.op == "ne")
+        if test.op == "contains":
+            return _truth(self._contains(folded(_text(test.value))))
+        return _truth(self._ordered(test.op, test.value))
+
+    def _equal(self, value: Any) -> Sql:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self._number("eq", Decimal(str(value)))
+        wanted = _text(value)
+        (text, params), (kind, kind_params) = self.text, self.kind
+        if looks_like_number(wanted):
+            # A text equals it letter by letter, a number by its value.
+            number, number_params = self._number("eq", Decimal(wanted))
+            return (
+                f"CASE WHEN {kind} IN ({self.numbers}) THEN {number} ELSE {text} = %s END",
+                [*kind_params, *number_params, *params, wanted],
+            )
+        if wanted[:1] in set("{[-0123456789"):
+            # The text of an object or of a number is not a text.
+            return f"{text} = %s AND {kind} = {self.texts}", [*params, wanted, *kind_params]
+        return f"{text} = %s", [*params, wanted]
+
+    def _contains(self, wanted: str) -> Sql:
+        (text, params), (kind, kind_params) = self.text, self.kind
+        return (
+            f"{kind} = {self.texts} AND {self.find}(LOWER({text}{self.ordered}), %s) > 0",
+            [*kind_params, *params, wanted],
         )
-        return sql, [path, path, path]
+
+    def _ordered(self, op: str, value: Any) -> Sql:
+        if (bound := _as_number(value)) is not None:
+            return self._number(op, bound)
+        (text, params), (kind, kind_params) = self.text, self.kind
+        return (
+            f"{kind} = {self.texts} AND {text}{self.ordered} {_SIGNS[op]} %s",
+            [*kind_params, *params, value],
+        )
+
+    def _number(self, op: str, bound: Decimal) -> Sql:
+        raise NotImplementedError
 
 
-def _as_q(test: Where, field: str) -> Q:
-    text = _JsonText(field, test.property)
-    missing = Q(_IsNull(text))
-    if test.op in {"exists", "not_exists"}:
-        return missing if test.op == "not_exists" else ~missing
-    if isinstance(test.value, list):
-        equal = Q()
-        for value in test.value:
-            equal |= _equal_q(text, value)
-        return (~missing & equal) if test.op == "in" else (missing | ~equal)
-    if test.op == "contains":
-        return Q(_Compare(Func(text, function="LOWER"), "contains", str(test.value).lower()))
-    if test.op in {"eq", "ne"}:
-        equal = _equal_q(text, test.value)
-        return (~missing & equal) if test.op == "eq" else (missing | ~equal)
-    if isinstance(test.value, str) and not NUMBER.match(test.value):
-        return Q(_Compare(text, test.op, test.value))
-    return Q(_Compare(_as_number(text), test.op, Decimal(str(test.value))))
+class _Postgres(_Dialect):
+    texts, scalars, numbers = "'string'", "'string', 'number', 'boolean'", "'number'"
+    ordered, find = ' COLLATE "C"', "strpos"
+
+    def __init__(self, column: str, params: Sequence[Any], path: list[str]) -> None:
+        # Arrow by arrow: `#>` would take "0" for the first item of a list.
+        above = "".join([" -> %s::text"] * (len(path) - 1))
+        self.kind = f"jsonb_typeof({column}{above} -> %s::text)", [*params, *path]
+        self.text = f"({column}{above} ->> %s::text)", [*params, *path]
+
+    def _number(self, op: str, bound: Decimal) -> Sql:
+        (text, params), (kind, kind_params) = self.text, self.kind
+        # Cast only what can be cast: one stranger's text must not fail the whole query.
+        sql = (
+            f"CASE {kind} WHEN 'number' THEN {text}::numeric WHEN 'string' THEN CASE WHEN {text} ~ "
+            f"'^-?[0-9]+(\\.[0-9]+)?$' AND length({text}) <= {NUMBER_LENGTH} THEN {text}::numeric END END"
+            f" {_SIGNS[op]} %s"
+        )
+        return sql, [*kind_params, *params, *params, *params, *params, bound]
 
 
-def _equal_q(text: Expression, value: Any) -> Q:
-    if _is_number(value):
-        return Q(_Compare(_as_number(text), "eq", Decimal(str(value))))
-    return Q(_Compare(text, "eq", _as_text(value)))
+class _SQLite(_Dialect):
+    texts, scalars, numbers = "'text'", "'text', 'integer', 'real', 'true', 'false'", "'integer', 'real'"
+    ordered, find = "", "instr"
+
+    def __init__(self, column: str, params: Sequence[Any], path: list[str]) -> None:
+        # Written as json.dumps writes keys, which is how Django stores them.
+        place = "$" + "".join(f".{json.dumps(part)}" for part in path)
+        self.kind = f"json_type({column}, %s)", [*params, place]
+        extract, given = f"json_extract({column}, %s)", [*params, place]
+        self.value = extract, given
+        self.text = (
+            f"CASE json_type({column}, %s) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+            f"WHEN 'text' THEN {extract} END",
+            [*params, place, *given],
+        )
+
+    def _number(self, op: str, bound: Decimal) -> Sql:
+        (value, params), (kind, kind_params) = self.value, self.kind
+        # GLOB and not REGEXP, which Django answers with a call of Python for each row.
+        looks = (
+            f"length({value}) <= {NUMBER_LENGTH} AND {value} NOT GLOB '*[^-.0-9]*' AND {value} GLOB '[-0-9]*' "
+            f"AND {value} GLOB '*[0-9]' AND {value} NOT GLOB '?*-*' AND {value} NOT GLOB '*.*.*' "
+            f"AND {value} NOT GLOB '-.*'"
+        )
+        sql = (
+            f"CASE {kind} WHEN 'integer' THEN {value} WHEN 'real' THEN {value} "
+            f"WHEN 'text' THEN CASE WHEN {looks} THEN CAST({value} AS NUMERIC) END END "
+            f"{_SIGNS[op]} CAST(%s AS NUMERIC)"
+        )
+        return sql, [*kind_params, *params * 10, format(bound, "f")]
 
 
-def _as_number(text: Expression) -> Expression:
-    """The text as a number, NULL when it does not look like one: a cast must never fail on a stranger's data."""
-    return Case(
-        When(Q(_Regex(text)), then=Func(text, function="CAST", template="%(function)s(%(expressions)s AS NUMERIC)")),
-        default=None,
-        output_field=DecimalField(max_digits=25, decimal_places=10),
-    )
-
-
-class _Regex(Func):
-    output_field = BooleanField()
-    conditional = True
-
-    def __init__(self, text: Expression) -> None:
-        super().__init__(text, Value(NUMBER.pattern))
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template="(%(expressions)s)", arg_joiner=" ~ ")
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template="(%(expressions)s)", arg_joiner=" REGEXP ")
-
-
-_SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "ne": "<>"}
-
-
-class _Compare(Func):
-    """`left op right` as a boolean; NULL on the left is false."""
-
-    output_field = BooleanField()
-    conditional = True
-
-    def __init__(self, left: Expression, op: str, right: Any) -> None:
-        wrapped = right if hasattr(right, "resolve_expression") else Value(right)
-        super().__init__(left, wrapped)
-        self.op = op
-
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # type: ignore[override]
-        left, left_params = compiler.compile(self.source_expressions[0])
-        right, right_params = compiler.compile(self.source_expressions[1])
-        if self.op == "contains":
-            sql = f"COALESCE({'strpos' if connection.vendor == 'postgresql' else 'instr'}({left}, {right}) > 0, false)"
-        else:
-            sql = f"COALESCE({left} {_SIGNS[self.op]} {right}, false)"
-        return sql, [*left_params, *right_params]
-
-
-class _IsNull(Func):
-    """`expression IS NULL`."""
-
-    output_field = BooleanField()
-    conditional = True
-
-    template = "(%(expressions)s IS NULL)"
+def _truth(sql: Sql, *, negated: bool = False) -> Sql:
+    return f"({sql[0]}) IS {'NOT ' if negated else ''}TRUE", sql[1]

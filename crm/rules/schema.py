@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +14,12 @@ from crm.lib.durations import parse_duration
 
 MAX_DEPTH = 8
 MAX_NODES = 100
+# What both databases compare exactly.
+LARGEST = 10**15
+PLACES = 10
+# Storefronts send amounts as numbers or as text; both count as numbers when they look like one.
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+NUMBER_LENGTH = 17
 
 
 class Shape(BaseModel):
@@ -26,10 +33,36 @@ def _iso_duration(text: str) -> str:
     return text
 
 
+def _printable(text: str) -> str:
+    """What no database takes, or no JSON can carry, is refused here and not by the database."""
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds a NUL character or half of a surrogate pair")
+    return text
+
+
+def _path(text: str) -> str:
+    if '"' in text or not all(text.split(".")):
+        raise ValueError("not a property's name: no quotation marks, and something on both sides of a dot")
+    return text
+
+
+def _measurable(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) <= LARGEST:
+        raise ValueError("beyond 15 digits")
+    return value
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether a text counts as a number: plain digits, perhaps a sign and a fraction."""
+    return len(text) <= NUMBER_LENGTH and NUMBER.fullmatch(text) is not None
+
+
 IsoDuration = Annotated[str, AfterValidator(_iso_duration)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+PropertyPath = Annotated[Name, AfterValidator(_path)]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-Scalar = str | bool | int | float
+Scalar = Annotated[Text | bool | int | float, AfterValidator(_measurable)]
 
 
 def _number(value: Any) -> Decimal:
@@ -41,6 +74,8 @@ def _number(value: Any) -> Decimal:
         raise ValueError("not a number") from error
     if not number.is_finite():
         raise ValueError("not a finite number")
+    if abs(number) > LARGEST or -int(number.as_tuple().exponent) > PLACES:
+        raise ValueError(f"beyond 15 digits or {PLACES} decimal places")
     return number
 
 
@@ -85,9 +120,9 @@ OPERATORS = {
 class Where(Shape):
     """One test of an event's property; `property` may be a dotted path into nested objects."""
 
-    property: Name
+    property: PropertyPath
     op: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "exists", "not_exists"]
-    value: Scalar | list[Scalar] | None = None
+    value: Scalar | Annotated[list[Scalar], Field(max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _value_fits(self) -> Where:
@@ -99,13 +134,9 @@ class Where(Shape):
                 raise ValueError(f"{self.op} needs a list of values")
         elif self.value is None or isinstance(self.value, list):
             raise ValueError(f"{self.op} needs one value")
-        elif self.op in {"gt", "gte", "lt", "lte"} and (isinstance(self.value, bool) or not _is_ordered(self.value)):
+        elif self.op in {"gt", "gte", "lt", "lte"} and isinstance(self.value, bool):
             raise ValueError(f"{self.op} needs a number or a date")
         return self
-
-
-def _is_ordered(value: object) -> bool:
-    return isinstance(value, int | float | str)
 
 
 WhereList = Annotated[list[Where], Field(max_length=20)]

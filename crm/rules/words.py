@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.events import types
 from crm.lib.spans import span_in_words
-from crm.models import Channel, Ticket
+from crm.models import Channel, Review, Ticket
 
 Say = Callable[[Any], str]
 _sayings: dict[str, Say] = {}
@@ -78,6 +78,13 @@ def compare_in_words(bounds: Mapping[str, Any]) -> str:
     return _(" and ").join(f"{OPERATORS[name]} {bound}" for name, bound in bounds.items())
 
 
+def how_often(said: str, test: Mapping[str, Any]) -> str:
+    """What happened, with its `count` and its `within`: "Ordered, at least 2 times in the last 90 days"."""
+    if test.get("count"):
+        said = _("%(event)s, %(count)s times") % {"event": said, "count": compare_in_words(test["count"])}
+    return _within(said, test)
+
+
 def _bracketed(rule: Mapping[str, Any]) -> str:
     several = next(iter(rule), "") in {"all", "any"} and len(next(iter(rule.values()))) > 1
     return f"({in_words(rule)})" if several else in_words(rule)
@@ -100,12 +107,14 @@ def _tag(name: str) -> str:
     return _("tagged “%(tag)s”") % {"tag": name}
 
 
+@says("segment")
+def _segment(slug: str) -> str:
+    return _("in the segment %(segment)s") % {"segment": slug}
+
+
 @says("event")
 def _event(test: Mapping[str, Any]) -> str:
-    said = event_in_words(test["name"], test.get("where", ()))
-    if test.get("count"):
-        said = _("%(event)s, %(count)s times") % {"event": said, "count": compare_in_words(test["count"])}
-    return _within(said, test)
+    return how_often(event_in_words(test["name"], test.get("where", ())), test)
 
 
 @says("purchases")
@@ -116,10 +125,12 @@ def _purchases(test: Mapping[str, Any]) -> str:
         "average": _("orders worth %(bounds)s on average"),
     }
     parts = [said % {"bounds": compare_in_words(test[key])} for key, said in sayings.items() if test.get(key)]
+    if test.get("last_within"):
+        parts.append(_("the last order is at most %(span)s old") % {"span": span_in_words(test["last_within"])})
     if test.get("last_before"):
         parts.append(_("no order in the last %(span)s") % {"span": span_in_words(test["last_before"])})
     if test.get("late") is not None:
-        parts.append(_("an order is late") if test["late"] else _("no order is late"))
+        parts.append(_("of orders that are late") if test["late"] else _("of orders that are not late"))
     parts += [
         f"{label}: {test[key]}"
         for key, label in (("product", _("product")), ("category", _("category")))
@@ -132,8 +143,18 @@ def _purchases(test: Mapping[str, Any]) -> str:
 def _ticket(test: Mapping[str, Any]) -> str:
     kinds = {Ticket.Kind.ENQUIRY: _("enquiry"), Ticket.Kind.AFTER_SALES: _("after-sales ticket")}
     kind = _("complaint") if test.get("complaint") else kinds.get(test.get("kind", ""), _("ticket"))
-    said = _("has an open %(kind)s") if test.get("open", True) else _("has no open %(kind)s")
-    return said % {"kind": kind}
+    if test.get("status"):
+        status = ", ".join(str(dict(Ticket.Status.choices)[status]) for status in test["status"])
+        said = _("has a %(kind)s that is %(status)s") % {"kind": kind, "status": status}
+    else:
+        said = _("has no open %(kind)s") if test.get("open") is False else _("has an open %(kind)s")
+        said %= {"kind": kind}
+    if not test.get("within"):
+        return said
+    return _("%(what)s, opened in the last %(span)s") % {"what": said, "span": span_in_words(test["within"])}
+
+
+_REVIEW = (("site", Review.Site.choices), ("status", Review.Status.choices))
 
 
 @says("review")
@@ -141,6 +162,7 @@ def _review(test: Mapping[str, Any]) -> str:
     said = _("has written a review")
     if test.get("rating"):
         said = _("has written a review, stars: %(bounds)s") % {"bounds": compare_in_words(test["rating"])}
+    said = ", ".join([said, *(str(dict(choices)[test[name]]) for name, choices in _REVIEW if test.get(name))])
     return _within(said, test)
 
 

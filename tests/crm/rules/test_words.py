@@ -32,12 +32,27 @@ from crm.rules.words import event_in_words, in_words
         ({"purchases": {"count": {"eq": 0}}}, "orders: is 0"),
         (
             {"purchases": {"total": {"gte": 1000, "lt": 5000}, "late": False}},
-            "orders worth at least 1000 and less than 5000 in all, no order is late",
+            "orders worth at least 1000 and less than 5000 in all, of orders that are not late",
         ),
         ({"purchases": {"last_before": "P60D", "category": "tea"}}, "no order in the last 60 days, category: tea"),
         ({"ticket": {"open": True}}, "has an open ticket"),
         ({"ticket": {"open": False, "kind": "after_sales"}}, "has no open after-sales ticket"),
         ({"ticket": {"complaint": True}}, "has an open complaint"),
+        (
+            {"ticket": {"status": ["resolved", "closed"], "within": "P30D"}},
+            "has a ticket that is resolved, closed, opened in the last 30 days",
+        ),
+        ({"purchases": {"last_within": "P30D"}}, "the last order is at most 30 days old"),
+        ({"review": {"site": "google", "status": "published"}}, "has written a review, Google, published"),
+        ({"segment": "regulars"}, "in the segment regulars"),
+        (
+            {"message": {"result": "clicked", "channel": "sms", "template": "spring", "within": "P7D"}},
+            "followed a link in a message (channel: SMS, template: spring) in the last 7 days",
+        ),
+        (
+            {"message": {"result": "sent", "count": {"gte": 3}}},
+            "a message was sent, at least 3 times",
+        ),
         ({"review": {"rating": {"lte": 2}}}, "has written a review, stars: at most 2"),
         ({"consent": {"channel": "sms", "topic": "promotions"}}, "said yes to promotions by SMS"),
         (
