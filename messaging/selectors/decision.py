@@ -28,6 +28,7 @@ class Gate:
     `verdict` is "passed", "stopped" (here it ended, or is held) or "not_asked" (an earlier gate had stopped it).
     """
 
+    name: str
     title: str | Promise
     verdict: str
     detail: str
@@ -41,10 +42,10 @@ def gates(message: Message) -> list[Gate]:
     stopped_by = message.decision.get("reason")
     found = []
     is_open = True
-    for title, reasons, explain in _GATES:
+    for name, title, reasons, explain in _GATES:
         here = is_open and stopped_by in reasons
         verdict = STOPPED if here else PASSED if is_open else NOT_ASKED
-        found.append(Gate(title, verdict, explain(inputs, stopped_by if here else "") if is_open else ""))
+        found.append(Gate(name, title, verdict, explain(inputs, stopped_by if here else "") if is_open else ""))
         is_open = is_open and not here
     return found
 
@@ -116,12 +117,12 @@ def _expiry(inputs: Inputs, stopped: str) -> str:
 
 
 # In the order of messaging.outbox.policy.decide. Each explains its inputs; `stopped` is the reason if it stopped here.
-_GATES: tuple[tuple[Promise, frozenset[str], Callable[[Inputs, str], str]], ...] = (
-    (gettext_lazy("Person"), frozenset({Reason.ERASED, Reason.MERGED, Reason.UNREACHABLE}), _who),
-    (gettext_lazy("Suppressed address"), frozenset({Reason.SUPPRESSED}), _address),
-    (gettext_lazy("Consent"), frozenset({Reason.NO_CONSENT, Reason.OPTED_OUT}), _consent),
-    (gettext_lazy("Complaint"), frozenset({Reason.COMPLAINT}), _complaint),
-    (gettext_lazy("Frequency"), frozenset({Reason.CAPPED}), _caps),
-    (gettext_lazy("Quiet hours"), frozenset({Reason.QUIET_HOURS}), _quiet_hours),
-    (gettext_lazy("Expiry"), frozenset({Reason.EXPIRED}), _expiry),
+_GATES: tuple[tuple[str, Promise, frozenset[str], Callable[[Inputs, str], str]], ...] = (
+    ("person", gettext_lazy("Person"), frozenset({Reason.ERASED, Reason.MERGED, Reason.UNREACHABLE}), _who),
+    ("address", gettext_lazy("Suppressed address"), frozenset({Reason.SUPPRESSED}), _address),
+    ("consent", gettext_lazy("Consent"), frozenset({Reason.NO_CONSENT, Reason.OPTED_OUT}), _consent),
+    ("complaint", gettext_lazy("Complaint"), frozenset({Reason.COMPLAINT}), _complaint),
+    ("frequency", gettext_lazy("Frequency"), frozenset({Reason.CAPPED}), _caps),
+    ("quiet_hours", gettext_lazy("Quiet hours"), frozenset({Reason.QUIET_HOURS}), _quiet_hours),
+    ("expiry", gettext_lazy("Expiry"), frozenset({Reason.EXPIRED}), _expiry),
 )  # fmt: skip
