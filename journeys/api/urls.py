@@ -4,15 +4,20 @@ from django.urls import path
 
 from crm.extensions import add_customer_field
 from journeys.api.flows import EnrolmentView, FlowView
-from journeys.api.journeys import STAGES, JourneyView
+from journeys.api.journeys import STAGES, JourneyView, MoveView
 from journeys.api.simulations import SimulationView
+from journeys.api.why import WhyView
 
 add_customer_field(STAGES)
 
 app_name = "journeys_api"
 urlpatterns = [
-    path("journeys/", JourneyView.as_view({"get": "list"})),
-    path("journeys/<slug:slug>/", JourneyView.as_view({"get": "retrieve"})),
+    path("customers/<uuid:id>/stage/", MoveView.as_view()),
+    path("customers/<uuid:id>/why/", WhyView.as_view()),
+    path("journeys/", JourneyView.as_view({"get": "list", "post": "create"})),
+    path("journeys/<slug:slug>/", JourneyView.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("journeys/<slug:slug>/stages/<slug:stage>/", JourneyView.as_view({"put": "put_stage"})),
+    path("journeys/<slug:slug>/stages/<slug:stage>/rules/", JourneyView.as_view({"get": "rules", "put": "put_rules"})),
     path("flows/", FlowView.as_view({"get": "list", "post": "create"})),
     path("flows/simulate/", SimulationView.as_view()),
     path("flows/<slug:slug>/", FlowView.as_view({"get": "retrieve", "patch": "partial_update", "put": "update"})),

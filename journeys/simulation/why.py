@@ -27,6 +27,7 @@ from messaging.selectors import decision
 PASSED, STOPPED, NOT_ASKED = decision.PASSED, decision.STOPPED, decision.NOT_ASKED
 # How far back a flow's own event is looked for among the customer's.
 MOST_EVENTS = 50
+MOST_RUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def why_flow(flow: Flow, customer: Customer, *, now: datetime) -> FlowAnswer:
 
     The last event of theirs that would start it is held up to it; flows that nobody starts are asked as if by hand.
     """
-    runs = list(Enrolment.objects.filter(flow=flow, customer=customer).order_by("-entered_at", "-pk")[:5])
+    rows = Enrolment.objects.filter(flow=flow, customer=customer).select_related("flow", "version", "customer")
+    runs = list(rows.order_by("-entered_at", "-pk")[:MOST_RUNS])
     version = flow.live_version
     live = Gate(
         "flow", _("Flow is live"), PASSED if flow.state == Flow.State.LIVE else STOPPED, {"state": str(flow.state)}
