@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from journeys.flows import presets, trees
+from journeys.flows.definition import parse_definition
+
+FLOW: dict[str, Any] = {
+    "trigger": {"manual": True},
+    "steps": [
+        {"id": "first", "type": "wait", "for": "P1D"},
+        {
+            "id": "who", "type": "branch",
+            "paths": [{"name": "Regulars", "if": {}, "steps": [{"id": "thank", "type": "tag", "add": ["a"]}]}],
+            "else": [{"id": "x", "type": "wait", "for": "P1D"}, {"id": "y", "type": "wait", "for": "P2D"}],
+        },
+        {"id": "last", "type": "exit", "reason": "done"},
+    ],
+}  # fmt: skip
+NEW = {"id": "new", "type": "wait", "for": "P3D"}
+
+
+@pytest.fixture(autouse=True)
+def the_old_definition_is_left_alone() -> Any:
+    before = deepcopy(FLOW)
+    yield
+    assert before == FLOW
+
+
+def drawn(definition: Any) -> list[Any]:
+    """Ids, with those of each list in brackets behind the step."""
+
+    def ids(steps: list[Any]) -> list[Any]:
+        return [found for step in steps for found in [step["id"], *(ids(inner) for _n, inner in trees.lists_of(step))]]
+
+    return ids(trees.steps_of(definition))
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("start", ["new", "first", "who", ["thank"], ["x", "y"], "last"]),
+        ("after.first", ["first", "new", "who", ["thank"], ["x", "y"], "last"]),
+        ("after.last", ["first", "who", ["thank"], ["x", "y"], "last", "new"]),
+        ("after.x", ["first", "who", ["thank"], ["x", "new", "y"], "last"]),
+        ("in.who.paths[0].steps", ["first", "who", ["new", "thank"], ["x", "y"], "last"]),
+        ("in.who.else", ["first", "who", ["thank"], ["new", "x", "y"], "last"]),
+    ],
+)
+def test_a_step_is_put_where_it_is_said(place: str, expected: list[Any]) -> None:
+    assert drawn(trees.insert(FLOW, place, NEW)) == expected
+
+
+@pytest.mark.parametrize(
+    "place", ["", "after.", "after.lost", "in.who.then", "in.lost.else", "in.first.then", "beside.who"]
+)
+def test_a_place_that_is_gone_is_refused(place: str) -> None:
+    with pytest.raises(trees.NoSuchPlace):
+        trees.insert(FLOW, place, NEW)
+
+
+@pytest.mark.parametrize(
+    ("step", "by", "expected"),
+    [
+        ("who", -1, ["who", ["thank"], ["x", "y"], "first", "last"]),
+        ("who", 1, ["first", "last", "who", ["thank"], ["x", "y"]]),
+        ("y", -1, ["first", "who", ["thank"], ["y", "x"], "last"]),
+        ("x", -1, ["first", "x", "who", ["thank"], ["y"], "last"]),
+        ("y", 1, ["first", "who", ["thank"], ["x"], "y", "last"]),
+        ("thank", 1, ["first", "who", [], ["x", "y"], "thank", "last"]),
+    ],
+)
+def test_a_step_moves_past_its_neighbour_or_out_of_its_path(step: str, by: int, expected: list[Any]) -> None:
+    assert trees.can_move(FLOW, step, by)
+    assert drawn(trees.move(FLOW, step, by)) == expected
+
+
+@pytest.mark.parametrize(("step", "by"), [("first", -1), ("last", 1)])
+def test_the_ends_are_the_ends(step: str, by: int) -> None:
+    assert not trees.can_move(FLOW, step, by)
+    with pytest.raises(trees.NoSuchPlace):
+        trees.move(FLOW, step, by)
+
+
+def test_a_copy_has_ids_of_its_own_throughout() -> None:
+    copied, new = trees.duplicate(FLOW, "who")
+    assert new == "who-2"
+    assert drawn(copied) == [
+        "first", "who", ["thank"], ["x", "y"], "who-2", ["thank-2"], ["x-2", "y-2"], "last",
+    ]  # fmt: skip
+    assert parse_definition(trees.duplicate(presets.REVIEW_REQUEST.definition, "answer")[0])
+
+
+def test_a_step_is_taken_away_with_what_it_leads_into() -> None:
+    assert drawn(trees.remove(FLOW, "who")) == ["first", "last"]
+
+
+def test_an_edited_step_still_leads_where_it_led() -> None:
+    who = trees.find(FLOW, "who")
+    bare = trees.without_lists(who)
+    assert drawn({"steps": [bare]}) == ["who", [], []]
+    assert trees.with_lists_of(bare, who) == who
+
+
+@pytest.mark.parametrize("junk", [None, [], {}, {"steps": None}, {"steps": ["a", 5, {"type": "wait"}, {"id": 7}]}])
+def test_junk_has_no_steps_to_edit(junk: Any) -> None:
+    assert [trees.id_of(step) for step in trees.walk(junk) if trees.id_of(step)] == []
+    with pytest.raises(trees.NoSuchPlace):
+        trees.find(junk, "first")
+    assert trees.find(trees.insert(junk, "start", NEW), "new") == NEW
+
+
+def test_lists_that_are_missing_are_made() -> None:
+    waits = {"steps": [{"id": "w", "type": "wait_event", "event": "A", "timeout": "P1D"}]}
+    assert trees.insert(waits, "in.w.else", NEW)["steps"][0]["else"] == [NEW]
+    task = {"steps": [{"id": "t", "type": "task", "wait_for_outcome": {"then": [{"outcome": "yes"}]}}]}
+    edited = trees.insert(task, "in.t.wait_for_outcome.then[0].steps", NEW)
+    assert edited["steps"][0]["wait_for_outcome"]["then"][0]["steps"] == [NEW]
