@@ -20,7 +20,7 @@ from journeys.flows import presets as flow_presets
 from messaging import presets as template_presets
 from messaging.models import ChannelSettings
 
-RECENT = timedelta(days=7)
+RECENT = timedelta(days=2)
 SETTLED = timedelta(days=2)
 PASSWORD: Final = "waymark-demo"  # noqa: S105 - the demo's, printed at its start
 

@@ -110,15 +110,22 @@ class Player:
     def _catch_up(self, end: datetime) -> None:
         """Live through the time up to `end`: the work that falls due, and every night of the shop what is done then."""
         for night in ticks.nights(self.run.clock or end, end, ZoneInfo(self.history.time_zone)):
-            self._work_until(night)
+            self._work_until(night, leave_late=True)
             ticks.work_at_night(night)
             self._stand_at(night)
         self._work_until(end)
 
-    def _work_until(self, end: datetime) -> None:
-        """Do all work that falls due up to `end`: at its instant, or, soon after other work, a `tick` behind that."""
+    def _work_until(self, end: datetime, *, leave_late: bool = False) -> None:
+        """
+        Do the work that falls due up to `end`: at its instant, or, soon after other work, a `tick` behind that.
+
+        What would come after `end` for the tick's sake is done at `end`, or with `leave_late` left for later.
+        """
         while (due := ticks.next_due_at()) is not None and due <= end:
-            now = max(due, min(self.run.clock + self.tick, end)) if self.run.clock else due
+            now = max(due, self.run.clock + self.tick) if self.run.clock else due
+            if now > end and leave_late:
+                return
+            now = min(now, end)
             if not sum(ticks.tick(now).values()):
                 # Something is due and stays so, such as messages of a channel that was switched off.
                 return
