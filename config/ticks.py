@@ -10,7 +10,7 @@ from config.schedules import NIGHT
 from crm.events import log
 from crm.models import FailedReaction, Purchase
 from crm.services import purchases
-from journeys.flows import runner
+from journeys.flows import work
 from journeys.models import Enrolment
 from journeys.stages import health
 from messaging.outbox import reconcile, sender
@@ -25,7 +25,7 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
     return {
         "reactions": log.retry_reactions(now=now, limit=limit),
         "late": purchases.flag_late(now=now, limit=limit),
-        "steps": runner.run_due(now=now, limit=limit).total(),
+        "steps": work.work_due(now=now, limit=limit),
         "reconciled": reconcile.reconcile(now=now).total(),
         "messages": sender.send_due(now=now, limit=limit).total(),
     }

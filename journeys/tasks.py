@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from crm.lib.rounds import work_off
-from journeys.flows import runner
+from journeys.flows import work
 from journeys.flows.listening import BELL
 from journeys.stages import health, replaying
 from journeys.stages.replaying import BELL as REPLAY_BELL
@@ -12,8 +12,11 @@ PER_ROUND = 1_000
 
 
 def run_due() -> str:
-    """Take the steps that are due. Claiming decides who takes which. The line returned shows in the admin."""
-    total = work_off(lambda: runner.run_due(now=timezone.now(), limit=PER_ROUND).total(), again=BELL)
+    """
+    Let in whose time came and take the steps that are due. Claiming decides who takes which. The line returned shows in
+    the admin.
+    """
+    total = work_off(lambda: work.work_due(now=timezone.now(), limit=PER_ROUND), again=BELL)
     return f"{total} steps"
 
 

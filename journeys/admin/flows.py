@@ -20,7 +20,7 @@ from crm.models import User
 from journeys.flows import repair, versions
 from journeys.flows.definition import InvalidDefinition
 from journeys.flows.versions import CannotPublish
-from journeys.models import Enrolment, Flow, FlowVersion, StepVisit
+from journeys.models import Enrolment, Flow, FlowVersion, Intake, StepVisit
 
 
 class VersionInline(ReadOnlyInline):
@@ -38,7 +38,7 @@ class FlowAdmin(admin.ModelAdmin[Flow]):
     fields = ("slug", "name", "name_th", "description", "state", "live_version", "draft", "created_at", "updated_at")
     readonly_fields = ("state", "live_version", "created_at", "updated_at")
     inlines = (VersionInline,)
-    actions = ("publish", "pause", "resume")
+    actions = ("publish", "pause", "resume", "archive")
 
     def save_model(self, request: HttpRequest, obj: Flow, form: ModelForm[Flow], change: bool) -> None:
         """Save the draft, faults or not; publishing is what refuses them, and they are told here already."""
@@ -46,7 +46,7 @@ class FlowAdmin(admin.ModelAdmin[Flow]):
         if not change:
             obj.created_at = obj.updated_at
         super().save_model(request, obj, form, change)
-        for fault in versions.faults_of(obj.draft):
+        for fault in versions.faults_of(obj.draft, slug=obj.slug):
             self.message_user(request, _t("Not ready to be published: %(fault)s") % {"fault": fault}, messages.WARNING)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -66,6 +66,10 @@ class FlowAdmin(admin.ModelAdmin[Flow]):
     def resume(self, request: HttpRequest, flows: QuerySet[Flow]) -> None:
         self._each(request, flows, lambda flow, now: versions.resume(flow, now=now))
 
+    @admin.action(description=_("Archive; whoever is inside leaves"), permissions=["change"])
+    def archive(self, request: HttpRequest, flows: QuerySet[Flow]) -> None:
+        self._each(request, flows, lambda flow, now: versions.archive(flow, now=now))
+
     def _each(self, request: HttpRequest, flows: QuerySet[Flow], call: Callable[[Flow, datetime], Any]) -> None:
         """Do it to every chosen flow; say of each how it went."""
         now = timezone.now()
@@ -80,11 +84,20 @@ class FlowAdmin(admin.ModelAdmin[Flow]):
 
 @admin.register(FlowVersion)
 class FlowVersionAdmin(ReadOnlyAdmin):
-    list_display = ("flow", "number", "published_at", "published_by")
+    list_display = ("flow", "number", "published_at", "published_by", "people_inside")
     list_filter = ("flow",)
     list_select_related = ("flow", "published_by")
     search_fields = ("flow__slug", "flow__name")
     date_hierarchy = "published_at"
+
+
+@admin.register(Intake)
+class IntakeAdmin(ReadOnlyAdmin):
+    list_display = ("version", "kind", "at", "entered", "done_at")
+    list_filter = ("kind", ("done_at", admin.EmptyFieldListFilter))
+    list_select_related = ("version__flow",)
+    search_fields = ("version__flow__slug", "version__flow__name")
+    ordering = ("-id",)
 
 
 class StepVisitInline(ReadOnlyInline):

@@ -46,9 +46,13 @@ def add(instant: datetime, duration: Duration, zone: ZoneInfo, *, sign: int = 1)
     moved = instant.astimezone(UTC)
     if duration.months or duration.days:
         wall = instant.astimezone(zone).replace(tzinfo=None)
-        day = _add_months(wall.date(), sign * duration.months) + timedelta(days=sign * duration.days)
-        moved = at_local(day, wall.time(), zone)
+        moved = at_local(shift(wall.date(), duration, sign=sign), wall.time(), zone)
     return moved + sign * duration.clock
+
+
+def shift(day: date, duration: Duration, *, sign: int = 1) -> date:
+    """`day` moved by the calendar part of `duration`: months first, then days."""
+    return _add_months(day, sign * duration.months) + timedelta(days=sign * duration.days)
 
 
 def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:

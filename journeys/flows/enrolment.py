@@ -43,6 +43,7 @@ class Entry:
         fact: the event that starts it, None by hand.
         token: tells entries without an event apart; the same again is the same entry.
         context: what messages may name: {"event": properties}.
+        since: when what starts the run was so, if that was before the run begins.
     """
 
     version: FlowVersion
@@ -51,6 +52,12 @@ class Entry:
     fact: Fact | None = None
     token: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
+    since: datetime | None = None
+
+    @property
+    def from_when(self) -> datetime:
+        """Exits and goals from here on say that it is over already."""
+        return self.since or self.at
 
 
 class NotLive(ValueError):
@@ -199,7 +206,7 @@ def _happened_since(entries: Sequence[Entry]) -> dict[int, list[Fact]]:
         Event.objects.filter(
             Among("customer", (entry.customer for entry in entries)),
             name__in=names,
-            occurred_at__gte=min(entry.at for entry in entries),
+            occurred_at__gte=min(entry.from_when for entry in entries),
         )
         .order_by("occurred_at", "pk")
         .values_list("customer", "pk", "name", "occurred_at", "properties")
@@ -262,7 +269,7 @@ def _first_columns(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fa
         return rows.ended(state, now=now, as_=Enrolment.State.HELD_OUT, reason="held out")
     key = _key(entry, plan)
     for fact in since:
-        reason = why_it_ends(plan, fact, key=key, entered_at=entry.at)
+        reason = why_it_ends(plan, fact, key=key, entered_at=entry.from_when)
         if reason and not (entry.fact and fact.id == entry.fact.id):
             goal_at = fact.at if reason == GOAL else None
             return rows.ended(state, now=now, as_=Enrolment.State.EXITED, reason=reason, goal_at=goal_at)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from journeys.flows import rows
-from journeys.models import Enrolment
+from journeys.flows.chunks import CHUNK
+from journeys.models import Enrolment, Flow
 from messaging.outbox import cancel
 
 
@@ -28,3 +29,13 @@ def leave(runs: Sequence[Enrolment], *, now: datetime, reason: str) -> None:
     cancel.cancel_queued(
         customer_ids={run.customer_id for run in runs}, enrolment_ids=[run.pk for run in runs], now=now
     )
+
+
+def leave_all(flow: Flow, *, now: datetime, reason: str) -> int:
+    """End every run under way in `flow`, in chunks; return how many."""
+    left = 0
+    inside = Enrolment.objects.active().filter(flow=flow).order_by("pk")
+    while chunk := list(inside.locked()[:CHUNK]):
+        leave(chunk, now=now, reason=reason)
+        left += len(chunk)
+    return left

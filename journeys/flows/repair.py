@@ -9,7 +9,7 @@ from django.db import transaction
 
 from crm.lib import bell
 from journeys.flows.listening import BELL
-from journeys.models import Enrolment
+from journeys.models import Enrolment, Flow
 
 
 @transaction.atomic
@@ -21,13 +21,26 @@ def retry_failed(runs: Iterable[Enrolment]) -> int:
     """
     retried = 0
     failed = Enrolment.objects.filter(pk__in=[run.pk for run in runs], state=Enrolment.State.FAILED)
-    for run in failed.order_by("pk").select_for_update():
+    for run in failed.select_related("flow").order_by("pk").locked():
         if _is_replaced(run):
             continue
         resume = run.memory.pop("resume")
         run.state, run.ended_at, run.error = Enrolment.State.ACTIVE, None, ""
         run.stand, run.awaits, run.due_at = resume["stand"], resume["awaits"], datetime.fromisoformat(resume["due_at"])
-        run.save(update_fields=["state", "ended_at", "error", "stand", "awaits", "due_at", "memory"])
+        run.is_paused, run.release_at = run.flow.state == Flow.State.PAUSED, None
+        run.save(
+            update_fields=[
+                "is_paused",
+                "release_at",
+                "state",
+                "ended_at",
+                "error",
+                "stand",
+                "awaits",
+                "due_at",
+                "memory",
+            ]
+        )
         retried += 1
     if retried:
         bell.ring(BELL)

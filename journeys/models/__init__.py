@@ -1,17 +1,20 @@
 """All journeys tables; import them from here."""
 
+from journeys.models.draft import DraftEdit
 from journeys.models.enrolment import Enrolment, StepVisit
-from journeys.models.flow import Flow, FlowVersion
+from journeys.models.flow import Flow, FlowVersion, Intake
 from journeys.models.journey import Journey, Stage
 from journeys.models.move import StageMove
 from journeys.models.position import Health, Position
 from journeys.models.rule import StageRule
 
 __all__ = [
+    "DraftEdit",
     "Enrolment",
     "Flow",
     "FlowVersion",
     "Health",
+    "Intake",
     "Journey",
     "Position",
     "Stage",

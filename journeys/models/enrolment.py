@@ -79,6 +79,8 @@ class Enrolment(models.Model):
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     awaits = models.CharField(_("waits for"), max_length=200, blank=True)
     is_paused = models.BooleanField(_("paused"), default=False)
+    # A backlog is let go little by little: paused until then (journeys.flows.backlog).
+    release_at = models.DateTimeField(_("let go"), null=True, blank=True, editable=False)
     memory = models.JSONField(default=dict, blank=True, editable=False)
 
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
@@ -111,6 +113,8 @@ class Enrolment(models.Model):
         indexes = [
             # The runner's claim (flows.runner): exactly its filter and its order, so that runs that wait cost nothing.
             models.Index(fields=["due_at", "id"], name="enrolment_due", condition=Q(state="active", is_paused=False)),
+            # What of a backlog may go on (flows.backlog).
+            models.Index(fields=["release_at"], name="enrolment_release", condition=Q(release_at__isnull=False)),
             # Re-entry (flows.enrolment): the customer's last entry with this key; exits, goals and wakes of a batch of
             # events; a customer's page.
             models.Index(fields=["customer", "flow", "key", "-entered_at"], name="enrolment_by_customer"),

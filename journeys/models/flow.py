@@ -37,6 +37,8 @@ class Flow(models.Model):
         "FlowVersion", models.SET_NULL, null=True, blank=True, related_name="+", editable=False,
         verbose_name=_("live version"),
     )  # fmt: skip
+    # Until when a trigger of the calendar has been looked at (journeys.flows.by_calendar).
+    looked_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"))
     updated_at = models.DateTimeField(_("changed"))
 
@@ -61,7 +63,12 @@ class Flow(models.Model):
 
 
 class FlowVersion(models.Model):
-    """A definition as it was published. Never changed."""
+    """
+    A definition as it was published. Never changed.
+
+    `people_inside` is what was chosen for people under way when it was published last, `impact` what became of them:
+    {step: {fate: people}} (journeys.flows.impact).
+    """
 
     flow = models.ForeignKey(Flow, models.CASCADE, related_name="versions", verbose_name=_("flow"))
     number = models.PositiveIntegerField(_("number"))
@@ -74,6 +81,9 @@ class FlowVersion(models.Model):
         verbose_name=_("published by"),
     )  # fmt: skip
 
+    people_inside = models.CharField(_("people inside"), max_length=6, default="pin", editable=False)
+    impact = models.JSONField(_("impact"), default=dict, editable=False)
+
     class Meta:
         verbose_name, verbose_name_plural = _("flow version"), _("flow versions")
         ordering = ["flow", "-number"]
@@ -81,3 +91,39 @@ class FlowVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flow} v{self.number}"
+
+
+class IntakeQuerySet(models.QuerySet["Intake"]):
+    def open(self) -> IntakeQuerySet:
+        """What is still to be done, in flows that take people in, the oldest first."""
+        return self.filter(done_at=None, version__flow__state=Flow.State.LIVE).order_by("pk")
+
+
+class Intake(models.Model):
+    """
+    Many people to be let into a flow, bit by bit (journeys.flows.intake): those whose trigger holds already when it is
+    published, or everybody in a segment at a time of the schedule.
+    """
+
+    class Kind(models.TextChoices):
+        BACKFILL = "backfill", _("backfill")
+        SCHEDULE = "schedule", _("schedule")
+
+    version = models.ForeignKey(FlowVersion, models.CASCADE, related_name="intakes", verbose_name=_("version"))
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    at = models.DateTimeField(_("when"))
+    # The number of the customer it has come to, and how many have entered.
+    after = models.BigIntegerField(default=0, editable=False)
+    entered = models.PositiveIntegerField(_("entered"), default=0, editable=False)
+    done_at = models.DateTimeField(_("done"), null=True, blank=True, editable=False)
+
+    objects = IntakeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("intake"), _("intakes")
+        constraints = [models.UniqueConstraint(fields=["version", "kind", "at"], name="intake_once")]
+        # The worker's look for work (flows.intake).
+        indexes = [models.Index(fields=["id"], name="intake_open", condition=models.Q(done_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.kind} {self.at:%Y-%m-%d %H:%M}"

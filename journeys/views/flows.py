@@ -60,7 +60,7 @@ def flow_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "steps": counters.step_counts(flow),
         "changed": changed,
         # What stands in the way of publishing; asked only where somebody could publish.
-        "faults": versions.faults_of(flow.draft) if changed or flow.live_version is None else [],
+        "faults": versions.faults_of(flow.draft, slug=flow.slug) if changed or flow.live_version is None else [],
         "versions": list(flow.versions.select_related("published_by").defer("definition")[:10]),
     }
     return render_page(request, "journeys/flow_detail.html", context, partial="record")

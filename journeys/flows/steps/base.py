@@ -181,6 +181,14 @@ class Step(Shape):
         """
         return None
 
+    def terms(self) -> tuple[Any, ...]:
+        """What a run rests on here; where an edit leaves them alone, it leaves the rest alone."""
+        return ()
+
+    def rest_again(self, arrived_at: datetime, zone: ZoneInfo) -> Rest | None:
+        """The rest of somebody who came then, as the step stands now; None when it must be taken anew to know."""
+        return None
+
     def take(self, moment: Moment) -> Decision:
         """Decide. Called again after each rest or answer, until it goes on or leaves."""
         raise NotImplementedError

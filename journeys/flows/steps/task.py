@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -78,6 +78,15 @@ class Task(Step):
         is_ours = not task or task.endswith(f":{self.id}:{visit}")
         return Occurrence(fact.id, fact.at, fact.text("outcome")) if is_ours else None
 
+    def terms(self) -> tuple[Any, ...]:
+        return (self.wait_for_outcome.timeout,) if self.wait_for_outcome else ()
+
+    def rest_again(self, arrived_at: datetime, zone: ZoneInfo) -> Rest | None:
+        if self.wait_for_outcome is None:
+            return None
+        timeout = parse_duration(self.wait_for_outcome.timeout)
+        return Rest(calendar.add(arrived_at, timeout, zone), awaits=TASK_DONE)
+
     def take(self, moment: Moment) -> Decision:
         due_at = calendar.add(moment.now, parse_duration(self.due), moment.zone) if self.due else None
         task = OpenTask(self.title, self.assign or "", due_at)
@@ -88,9 +97,8 @@ class Task(Step):
             return self._done(wait, moment.woken_by)
         if moment.due_at is not None:
             return Go("timed_out", into="wait_for_outcome.else", contested=True)
-        began = moment.arrived_at if moment.again else moment.now
-        deadline = calendar.add(began, parse_duration(wait.timeout), moment.zone)
-        return Rest(deadline, awaits=TASK_DONE, effects=[] if moment.again else [task])
+        deadline = calendar.add(moment.now, parse_duration(wait.timeout), moment.zone)
+        return Rest(deadline, awaits=TASK_DONE, effects=[task])
 
     def _done(self, wait: OutcomeWait, done: Occurrence) -> Decision:
         said = [path.outcome.casefold() for path in wait.then]

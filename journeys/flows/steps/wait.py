@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -79,14 +80,21 @@ class Wait(Step):
             if steps is not None:
                 yield name, steps
 
+    def terms(self) -> tuple[Any, ...]:
+        return self.for_, self.until, self.window
+
+    def rest_again(self, arrived_at: datetime, zone: ZoneInfo) -> Rest | None:
+        """A date must be read to know."""
+        if self.for_ is None:
+            return None
+        return Rest(self._opening(calendar.add(arrived_at, parse_duration(self.for_), zone), zone))
+
     def take(self, moment: Moment) -> Decision:
         """A worker that comes late finds the window shut and waits for it to open again."""
         if self.until is not None:
             return self._take_date(self.until, moment)
-        if moment.due_at is None:
-            due = calendar.add(moment.arrived_at, parse_duration(self.for_ or ""), moment.zone)
-            return Rest(self._opening(due, moment))
-        return self._go_when_open(moment)
+        rest = None if moment.due_at else self.rest_again(moment.arrived_at, moment.zone)
+        return rest or self._go_when_open(moment)
 
     def _take_date(self, until: Until, moment: Moment) -> Decision:
         """The date is read again when the wait is over: one that moved re-times it, one that went is missing."""
@@ -98,18 +106,18 @@ class Wait(Step):
             return self._instead("missing", NO_DATE)
         sign = -1 if until.offset.startswith("-") else 1
         due = calendar.add(at, parse_duration(until.offset.removeprefix("-")), moment.zone, sign=sign)
-        due = self._opening(due, moment)
+        due = self._opening(due, moment.zone)
         if due < moment.arrived_at:
             return self._instead("past", DATE_PAST)
         if due > moment.now or moment.due_at is None:
             return Rest(due)
         return self._go_when_open(moment)
 
-    def _opening(self, due: datetime, moment: Moment) -> datetime:
-        return calendar.next_open(due, self.window.window, moment.zone) if self.window else due
+    def _opening(self, due: datetime, zone: ZoneInfo) -> datetime:
+        return calendar.next_open(due, self.window.window, zone) if self.window else due
 
     def _go_when_open(self, moment: Moment) -> Decision:
-        opening = self._opening(moment.now, moment)
+        opening = self._opening(moment.now, moment.zone)
         return Rest(opening) if opening > moment.now else Go("waited")
 
     def _instead(self, path: str, reason: str) -> Decision:

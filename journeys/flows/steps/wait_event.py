@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -54,21 +54,27 @@ class WaitEvent(Step):
         )
         return Occurrence(fact.id, fact.at) if counts else None
 
+    def terms(self) -> tuple[Any, ...]:
+        return self.event, self.where, self.timeout
+
+    def rest_again(self, arrived_at: datetime, zone: ZoneInfo) -> Rest:
+        return Rest(calendar.add(arrived_at, parse_duration(self.timeout), zone), awaits=self.event)
+
     def take(self, moment: Moment) -> Decision:
         if moment.woken_by is not None:
             return _heard(moment.woken_by)
         if moment.due_at is not None:
             return Go("timed_out", into="else", contested=True)
-        deadline = calendar.add(moment.arrived_at, parse_duration(self.timeout), moment.zone)
+        rest = self.rest_again(moment.arrived_at, moment.zone)
         # It may have happened already, between the time the plan had the wait begin and the runner's.
         since = self.listens_from(moment.since, moment.zone)
-        question = Happened(self.id, self.event, since, deadline, self.where)
+        question = Happened(self.id, self.event, since, rest.until, self.where)
         if question not in moment.facts:
             return Ask([question])
         found = moment.facts[question]
         if found is not None:
             return _heard(found)
-        return Rest(deadline, awaits=self.event)
+        return rest
 
 
 def _heard(occurrence: Occurrence) -> Go:

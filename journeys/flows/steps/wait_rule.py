@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -43,15 +43,21 @@ class WaitRule(Step):
         """Whenever it occurred: what we learn only now may make the rule hold now."""
         return Occurrence(fact.id, fact.at)
 
+    def terms(self) -> tuple[Any, ...]:
+        return self.rule, self.timeout
+
+    def rest_again(self, arrived_at: datetime, zone: ZoneInfo) -> Rest:
+        return Rest(calendar.add(arrived_at, parse_duration(self.timeout), zone), asks=True)
+
     def take(self, moment: Moment) -> Decision:
         question = RuleHolds(self.id, "rule", self.rule)
         if question not in moment.facts:
             return Ask([question])
         if moment.facts[question]:
             return Go("held", into="then")
-        deadline = calendar.add(moment.arrived_at, parse_duration(self.timeout), moment.zone)
+        rest = self.rest_again(moment.arrived_at, moment.zone)
         # Only a run that was put to rest here times out: one that comes late is put to rest for no time at all, so that
         # what follows counts from now.
-        if moment.due_at is not None and deadline <= moment.now:
+        if moment.due_at is not None and rest.until <= moment.now:
             return Go("timed_out", into="else")
-        return Rest(deadline, asks=True)
+        return rest
