@@ -1,0 +1,51 @@
+"""The demo shop, made small."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from config.demo import install, shop, story
+from crm.models import Customer, Event, Purchase, ReplayRun, Ticket, Touchpoint, User
+from journeys.models import Enrolment, Flow, Position
+from messaging.models import ChannelSettings, Message
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+def silent(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def test_the_story_is_the_same_every_time() -> None:
+    first, second = story.told(NOW, people=40), story.told(NOW, people=40)
+    assert first == second
+    assert len({happening.person.key for happening in first.happenings}) == 40
+    assert first.happenings[0].at < NOW.replace(month=8)
+    assert all(happening.at <= NOW for happening in first.happenings)
+
+
+@pytest.mark.django_db
+def test_a_lively_shop_is_made_once() -> None:
+    assert install.install(now=NOW, progress=silent, people=30)
+
+    assert Customer.objects.known().count() >= 25
+    assert Flow.objects.filter(state=Flow.State.LIVE).count() == 6
+    assert {user.username for user in User.objects.all()} == {username for username, *_ in shop.STAFF}
+    assert User.objects.get(username="demo").check_password(install.PASSWORD)
+    kinds = Counter(Event.objects.values_list("name", flat=True))
+    for name in ("Touchpoint Visited", "Enquiry Opened", "Order Completed", "Order Delivered", "Message Delivered"):
+        assert kinds[name] > 0, name
+    assert Position.objects.filter(stage__isnull=False).count() >= 50
+    assert Enrolment.objects.exists()
+    assert set(ChannelSettings.objects.values_list("provider", flat=True)) == {"sandbox"}
+    for rows in (Purchase.objects, Ticket.objects, Touchpoint.objects, Message.objects):
+        assert rows.exists()
+    assert Event.objects.filter(occurred_at__gt=NOW).count() == 0
+
+    before = (Event.objects.count(), Message.objects.count())
+    assert not install.install(now=NOW.replace(day=22), progress=silent, people=30)
+    assert (Event.objects.count(), Message.objects.count()) == before
+    assert ReplayRun.objects.get().finished_at == NOW
