@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from journeys.models import Enrolment
 Asked = tuple[Enrolment, Plan, Sequence[Question]]
 Answers = dict[int, dict[Question, Any]]  # by enrolment
 
-_FIELDS = ("birthday", "created_at", "last_seen_at")
+DATE_FIELDS = ("birthday", "created_at", "last_seen_at")
 
 
 def answer(asked: Sequence[Asked], *, now: datetime) -> Answers:
@@ -65,16 +65,26 @@ def _events(asked: Sequence[Asked], answers: Answers) -> None:
     for customer, pk, name, at, event_properties in rows:
         facts[customer].append(Fact(pk, name, at, event_properties))
     for row, plan, question in wanted:
-        answers[row.pk][question] = _first(facts.get(row.customer_id, ()), row, plan, question)
+        answers[row.pk][question] = first_of(
+            facts.get(row.customer_id, ()), question, plan=plan, key=row.key, started_by=row.event_id
+        )
 
 
-def _first(facts: Sequence[Fact], row: Enrolment, plan: Plan, question: Happened) -> Occurrence | None:
+def first_of(
+    facts: Iterable[Fact], question: Happened, *, plan: Plan, key: str, started_by: int | None
+) -> Occurrence | None:
+    """
+    The first of `facts`, in the order they occurred, that answers `question` of a run with this key.
+
+    Args:
+        started_by: the event that began the run; it is not what the run waits for.
+    """
     for fact in facts:
         if (
             fact.name == question.event
             and question.since <= fact.at < question.before
-            and fact.id != row.event_id
-            and plan.concerns(fact, row.key)
+            and fact.id != started_by
+            and plan.concerns(fact, key)
             and properties.matches(question.where, fact.properties)
         ):
             return Occurrence(fact.id, fact.at)
@@ -90,15 +100,15 @@ def _dates(asked: Sequence[Asked], answers: Answers) -> None:
     customers = {row.customer_id for row, _ in wanted}
     records = {
         record["pk"]: record
-        for record in Customer.objects.filter(Among("pk", customers)).values("pk", "attributes", *_FIELDS)
+        for record in Customer.objects.filter(Among("pk", customers)).values("pk", "attributes", *DATE_FIELDS)
     }
     for row, question in wanted:
-        answers[row.pk][question] = _date(records.get(row.customer_id, {}), question.name)
+        answers[row.pk][question] = date_of(records.get(row.customer_id, {}), question.name)
 
 
-def _date(record: Mapping[str, Any], name: str) -> str | None:
+def date_of(record: Mapping[str, Any], name: str) -> str | None:
     """A field of the record or a custom attribute, as ISO text."""
-    value = record.get(name) if name in _FIELDS else record.get("attributes", {}).get(name)
+    value = record.get(name) if name in DATE_FIELDS else record.get("attributes", {}).get(name)
     if isinstance(value, date):
         return value.isoformat()
     return value if isinstance(value, str) else None

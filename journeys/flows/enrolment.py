@@ -25,6 +25,7 @@ from crm.models import Customer, Event, Shop
 from crm.rules import matches
 from journeys.facts import Fact
 from journeys.flows import calendar, interpreter, plans, rows
+from journeys.flows.definition import Reentry
 from journeys.flows.interpreter import State, Status
 from journeys.flows.listening import BELL, GOAL, why_it_ends
 from journeys.flows.plan import Plan
@@ -71,8 +72,8 @@ class _Person:
 
 
 @dataclass(slots=True)
-class _Past:
-    """The last entry with one flow, customer and key."""
+class Past:
+    """The last entry with one flow, customer and key; `is_active` while a run of them is under way."""
 
     entered_at: datetime
     is_active: bool
@@ -135,10 +136,10 @@ def enrol_many(entries: Sequence[Entry], *, now: datetime) -> list[Enrolment]:
     for entry in admitted:
         plan = plans.plan_of(entry.version)
         slot = _slot(entry, plan)
-        if not _may_enter(entry, plan, past.get(slot), people[entry.customer].zone):
+        if not may_enter(plan.definition.reentry, past.get(slot), at=entry.at, zone=people[entry.customer].zone):
             continue
         enrolment = _begin(entry, plan, people[entry.customer], since.get(entry.customer, ()), now)
-        past[slot] = _Past(entry.at, enrolment.state == Enrolment.State.ACTIVE)
+        past[slot] = Past(entry.at, enrolment.state == Enrolment.State.ACTIVE)
         enrolments.append(enrolment)
     new = bulk.insert_new(Enrolment, enrolments, unique=("flow_id", "entry_key"))
     if any(enrolment.due_at is not None and enrolment.due_at <= now for enrolment in new):
@@ -177,10 +178,10 @@ def _admitted(entries: Sequence[Entry], now: datetime) -> list[Entry]:
     return [entry for entry in entries if entry.customer in inside[entry.version.flow_id]]
 
 
-def _past(entries: Sequence[Entry]) -> dict[Slot, _Past]:
+def _past(entries: Sequence[Entry]) -> dict[Slot, Past]:
     """For flows that ask about it, each customer's last entry by key, and whether a run is under way."""
     asking = [entry for entry in entries if _policy(entry) in {"after_exit", "cooldown"}]
-    past: dict[Slot, _Past] = {}
+    past: dict[Slot, Past] = {}
     if not asking:
         return past
     known = Enrolment.objects.filter(
@@ -192,7 +193,7 @@ def _past(entries: Sequence[Entry]) -> dict[Slot, _Past]:
         active = state == Enrolment.State.ACTIVE
         if before:
             entered_at, active = max(entered_at, before.entered_at), active or before.is_active
-        past[slot] = _Past(entered_at, active)
+        past[slot] = Past(entered_at, active)
     return past
 
 
@@ -229,16 +230,13 @@ def _key(entry: Entry, plan: Plan) -> str:
     return plan.key_of(entry.fact or Fact(0, "", entry.at, entry.context.get("event") or {}))
 
 
-def _may_enter(entry: Entry, plan: Plan, past: _Past | None, zone: ZoneInfo) -> bool:
-    """What the re-entry policy says; `once` is the entry key's own business."""
-    reentry = plan.definition.reentry
+def may_enter(reentry: Reentry, past: Past | None, *, at: datetime, zone: ZoneInfo) -> bool:
+    """What the re-entry policy says at `at`; `once` is the entry key's own business."""
     if past is None or reentry.policy in {"once", "always"}:
         return True
     if past.is_active:
         return False
-    if reentry.cooldown is None:
-        return True
-    return entry.at >= calendar.add(past.entered_at, parse_duration(reentry.cooldown), zone)
+    return reentry.cooldown is None or at >= calendar.add(past.entered_at, parse_duration(reentry.cooldown), zone)
 
 
 def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> Enrolment:

@@ -36,7 +36,7 @@ MAY_STILL_SEND = timedelta(days=3)
 WOKEN = "woken"
 GOAL, RULE, CONSENT, UNREACHABLE = "goal reached", "exit rule", "consent withdrawn", "not reachable"
 # Why a message did not go out that mean: this person cannot be reached this way.
-_CLOSED = frozenset(
+CLOSED = frozenset(
     {
         Reason.UNREACHABLE, Reason.SUPPRESSED, Reason.NO_CONSENT, Reason.OPTED_OUT, Reason.UNKNOWN_ADDRESS,
         Reason.BLOCKED,
@@ -248,7 +248,7 @@ def _was_ours(run: Run, fact: Fact) -> bool:
         cause.get("enrolment") == run.row.pk
         and isinstance(step, Send)
         and step.if_unreachable == "exit"
-        and fact.properties.get("reason") in _CLOSED
+        and fact.properties.get("reason") in CLOSED
     )
 
 
