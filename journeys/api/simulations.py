@@ -224,7 +224,7 @@ class SimulationView(Door):
         flow = Flow.objects.filter(slug=given["flow"]).first()
         if flow is None:
             raise fault(["flow"], _("There is no such flow."), "unknown_flow")
-        if found := versions.faults_of(flow.draft):
+        if found := versions.faults_of(flow.draft, slug=flow.slug):
             raise ValidationError({"flow": [ErrorDetail(str(it), "invalid_definition") for it in found]})
         return flow, flow.draft
 

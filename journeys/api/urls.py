@@ -3,7 +3,8 @@
 from django.urls import path
 
 from crm.extensions import add_customer_field
-from journeys.api.flows import EnrolmentView, FlowView
+from journeys.api.enrolments import EnrolmentView
+from journeys.api.flows import FlowView
 from journeys.api.journeys import STAGES, JourneyView, MoveView
 from journeys.api.simulations import SimulationView
 from journeys.api.why import WhyView
@@ -22,9 +23,12 @@ urlpatterns = [
     path("flows/simulate/", SimulationView.as_view()),
     path("flows/<slug:slug>/", FlowView.as_view({"get": "retrieve", "patch": "partial_update", "put": "update"})),
     path("flows/<slug:slug>/validate/", FlowView.as_view({"post": "check"})),
+    path("flows/<slug:slug>/impact/", FlowView.as_view({"post": "impact"})),
     path("flows/<slug:slug>/publish/", FlowView.as_view({"post": "publish"})),
     path("flows/<slug:slug>/pause/", FlowView.as_view({"post": "pause"})),
     path("flows/<slug:slug>/resume/", FlowView.as_view({"post": "resume"})),
+    path("flows/<slug:slug>/backlog/", FlowView.as_view({"get": "backlog"})),
+    path("flows/<slug:slug>/archive/", FlowView.as_view({"post": "archive"})),
     path("flows/<slug:slug>/enrol/", FlowView.as_view({"post": "enrol"})),
     path("flows/<slug:slug>/results/", FlowView.as_view({"get": "results"})),
     path("enrolments/", EnrolmentView.as_view({"get": "list"})),

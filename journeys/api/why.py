@@ -17,7 +17,7 @@ from crm.api.base import Door
 from crm.api.fields import Shape
 from crm.api.structs import read_uuid
 from crm.models import Customer
-from journeys.api.flows import EnrolmentShape
+from journeys.api.enrolments import EnrolmentShape
 from journeys.models import Flow
 from journeys.simulation import why
 from journeys.simulation.why import FlowAnswer, MessageAnswer

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from journeys.flows import intake
 from journeys.models import Enrolment, Flow
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import NOON, CustomerFactory, UserFactory
 from tests.factories.journeys import PAUSE, EnrolmentFactory, FlowFactory, live_flow
 from tests.journeys.flows.worlds import send
+from tests.journeys.happenings import happens
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +137,74 @@ def test_a_flow_is_published_paused_and_goes_on(api: Program) -> None:
         ("live", 1), ("paused", 1), ("live", 1),
     ]  # fmt: skip
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
+def test_what_publishing_does_to_the_people_inside_equals_the_preview(api: Program) -> None:
+    flow = live_flow({"id": "settle", "type": "wait", "for": "P2D"}, send("ask"))
+    for _ in range(3):
+        EnrolmentFactory.create(
+            flow=flow, stand="time", step="settle", arrived_at=timezone.now(), due_at=timezone.now() + timedelta(days=2)
+        )
+    shorter = {"trigger": {"manual": True}, "steps": [{"id": "settle", "type": "wait", "for": "P1D"}, send("ask")]}
+
+    preview = api.post(f"flows/{flow.slug}/impact/", {"definition": shorter}).json()
+    api.patch(f"flows/{flow.slug}/", {"definition": shorter})
+    published = api.post(f"flows/{flow.slug}/publish/", {"people_inside": "follow"}).json()
+
+    assert preview["people_inside"] == {
+        "pin": {"settle": {"stays": 3}}, "follow": {"settle": {"waits": 3}}, "drain": {"settle": {"leaves": 3}},
+    }  # fmt: skip
+    assert published["impact"] == preview["people_inside"]["follow"]
+    assert published["version"] == 2
+    assert set(Enrolment.objects.values_list("version__number", "state")) == {(2, "active")}
+
+
+def test_people_inside_can_be_asked_to_leave_and_the_flow_be_put_away(api: Program) -> None:
+    flow = live_flow(PAUSE)
+    run = EnrolmentFactory.create(flow=flow)
+
+    api.patch(f"flows/{flow.slug}/", {"definition": {**flow.draft, "holdout": 5}})
+    api.post(f"flows/{flow.slug}/publish/", {"people_inside": "drain"})
+    archived = api.post(f"flows/{flow.slug}/archive/").json()
+
+    run.refresh_from_db()
+    assert (run.state, archived["state"]) == ("exited", "archived")
+    assert api.post(f"flows/{flow.slug}/archive/").status_code == 409
+
+
+def test_a_backfill_is_counted_and_begun(api: Program) -> None:
+    ploy, mali = CustomerFactory.create(), CustomerFactory.create()
+    ploy.tags.create(name="no")
+    happens(ploy, "Order Delivered", timezone.now())
+    happens(mali, "Order Delivered", timezone.now())
+    api.post("flows/", {**GIVEN, "definition": {**DRAFT, "audience": {"not": {"tag": "no"}}}})
+
+    assert api.post("flows/review-request/impact/", {}).json()["backfill"] == 1
+    api.post("flows/review-request/publish/", {"backfill": "now"})
+    intake.go_on(now=timezone.now())
+
+    assert list(Enrolment.objects.values_list("customer", flat=True)) == [mali.pk]
+    assert faults(api.post("flows/review-request/publish/", {"backfill": "twice"})) == [("/backfill", "invalid_choice")]
+
+
+def test_a_paused_flow_shows_its_backlog_and_lets_it_go_at_a_pace(api: Program) -> None:
+    flow = live_flow(PAUSE)
+    now = timezone.now()
+    old = EnrolmentFactory.create(flow=flow, due_at=now - timedelta(days=4))
+    late = EnrolmentFactory.create(flow=flow, due_at=now - timedelta(minutes=5))
+    api.post(f"flows/{flow.slug}/pause/")
+
+    seen = api.get(f"flows/{flow.slug}/backlog/").json()
+    resumed = api.post(f"flows/{flow.slug}/resume/", {"skip_older_than": "P3D", "per_minute": 1})
+
+    assert seen["people"] == 2
+    assert [(age["up_to_hours"], age["people"]) for age in seen["by_age"] if age["people"]] == [(1, 1), (168, 1)]
+    assert resumed.json()["state"] == "live"
+    for run, state in ((old, "exited"), (late, "active")):
+        run.refresh_from_db()
+        assert run.state == state
+    wrong = api.post(f"flows/{flow.slug}/resume/", {"skip_older_than": "long", "per_minute": 0})
+    assert sorted(faults(wrong)) == [("/per_minute", "min_value"), ("/skip_older_than", "invalid_duration")]
 
 
 def test_publishing_happens_once_for_a_key(api: Program) -> None:
