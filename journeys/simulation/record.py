@@ -16,7 +16,10 @@ What = Literal[
 ]  # fmt: skip
 State = Message.State
 
-_OF_OUTCOME: Mapping[str, What] = {"waited": "woken", "heard": "woken", "timed_out": "timed_out"}
+# How steps that wait say that the wait is over.
+_OF_OUTCOME: Mapping[str, What] = {
+    "waited": "woken", "heard": "woken", "held": "woken", "done": "woken", "timed_out": "timed_out",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
