@@ -84,8 +84,9 @@ def find(definition: Any, step_id: str) -> Json:
 def without_lists(step: Json) -> Json:
     """The step by itself: what it leads into is emptied."""
     bare = deepcopy(step)
-    for name, _steps in lists_of(bare):
-        _put(bare, name, [])
+    for name, steps in lists_of(bare):
+        if steps:
+            _put(bare, name, [])
     return bare
 
 
