@@ -18,6 +18,7 @@ HEARTBEAT = "crm.tasks.beat"
 TICK = (
     "crm.tasks.retry_reactions",
     "crm.tasks.flag_late",
+    "crm.tasks.refresh_segments",
     "journeys.tasks.run_due",
     "messaging.tasks.send_due",
     "journeys.tasks.replay_journeys",
@@ -28,6 +29,7 @@ TICK = (
 BELLS = {
     "run_due": "journeys.tasks.run_due",
     "send_due": "messaging.tasks.send_due",
+    "refresh_segments": "crm.tasks.refresh_segments",
     "replay_journeys": "journeys.tasks.replay_journeys",
 }
 
@@ -35,5 +37,6 @@ NIGHT = time(3, 0)
 # django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
 NIGHTLY = (
     Nightly("assess-health", "journeys.tasks.assess_health", NIGHT),
+    Nightly("refresh-segments", "crm.tasks.refresh_all_segments", time(3, 5)),
     Nightly("prune", "crm.tasks.prune", time(3, 10)),
 )

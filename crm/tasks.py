@@ -8,7 +8,7 @@ from django_q.models import Failure
 from crm.events import log
 from crm.lib.rounds import work_off
 from crm.models import Heartbeat, IdempotencyRecord
-from crm.services import purchases
+from crm.services import purchases, segments
 
 BATCH = 500
 KEEP_FAILURES = timedelta(days=30)
@@ -30,6 +30,17 @@ def retry_reactions() -> str:
 def flag_late() -> str:
     """Note which orders have broken their promise."""
     return f"{work_off(lambda: purchases.flag_late(now=timezone.now(), limit=BATCH))} late"
+
+
+def refresh_segments() -> str:
+    """Find the members anew of the segments somebody asked for."""
+    total = work_off(lambda: segments.refresh_asked(now=timezone.now()), again=segments.BELL)
+    return f"{total} refreshed"
+
+
+def refresh_all_segments() -> str:
+    """Ask for all segments: with the days people enter and leave although nothing happens. Nightly."""
+    return f"{segments.ask_refresh_of_all(timezone.now())} asked for"
 
 
 def prune() -> str:

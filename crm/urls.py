@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crm.views import customers, purchases, reviews, settings, tickets, today, touchpoints, work
+from crm.views import customers, purchases, reviews, rules, segments, settings, tickets, today, touchpoints, work
 
 app_name = "crm"
 urlpatterns = [
@@ -24,6 +24,15 @@ urlpatterns = [
     path("customers/<uuid:public_id>/tickets/new/", tickets.ticket_create, name="ticket_create"),
     path("customers/<uuid:public_id>/reviews/new/", reviews.review_create, name="review_create"),
     path("customers/<uuid:public_id>/purchases/new/", purchases.purchase_create, name="purchase_create"),
+    # Segments
+    path("segments/", segments.segment_list, name="segment_list"),
+    path("segments/new/", segments.segment_create, name="segment_create"),
+    path("segments/<slug:slug>/", segments.segment_detail, name="segment_detail"),
+    path("segments/<slug:slug>/edit/", segments.segment_edit, name="segment_edit"),
+    path("segments/<slug:slug>/refresh/", segments.segment_refresh, name="segment_refresh"),
+    path("segments/<slug:slug>/delete/", segments.segment_delete, name="segment_delete"),
+    path("rules/preview/", rules.preview, name="rule_preview"),
+    path("rules/properties/", rules.properties, name="rule_properties"),
     # Purchases
     path("purchases/", purchases.purchase_list, name="purchase_list"),
     path("purchases/late/", purchases.purchase_late, name="purchase_late"),

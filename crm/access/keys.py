@@ -48,6 +48,8 @@ SCOPES = {
         Scope("reviews:write", _("submit and moderate reviews"), "reviews.moderate"),
         Scope("touchpoints:read", _("read touchpoints"), "touchpoints.view"),
         Scope("touchpoints:write", _("add touchpoints"), "touchpoints.edit"),
+        Scope("segments:read", _("read segments and who is in them"), "segments.view"),
+        Scope("segments:write", _("add and change segments"), "segments.edit"),
         Scope("journeys:read", _("read journeys and their stages"), "journeys.view"),
         Scope("journeys:write", _("edit journeys and move customers"), "journeys.edit"),
         Scope("flows:read", _("read flows"), "flows.view"),

@@ -52,6 +52,8 @@ PERMISSIONS = (
     Permission("reviews.moderate", _("Publish and answer reviews"), LEADERS | {SUPPORT}),
     Permission("touchpoints.view", _("See touchpoints"), EVERYONE),
     Permission("touchpoints.edit", _("Make and edit touchpoints"), CAMPAIGNERS),
+    Permission("segments.view", _("See segments"), CAMPAIGNERS | {VIEWER}),
+    Permission("segments.edit", _("Make and edit segments"), CAMPAIGNERS),
     Permission("journeys.view", _("See the journey map"), EVERYONE),
     Permission("journeys.move", _("Move a customer to another stage"), FRONT_LINE),
     Permission("journeys.edit", _("Edit journeys, stages and rules"), CAMPAIGNERS),

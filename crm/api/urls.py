@@ -8,6 +8,7 @@ from crm.api.events import EventView
 from crm.api.products import ProductView
 from crm.api.purchases import PurchaseView
 from crm.api.reviews import ReviewView
+from crm.api.segments import SegmentMemberView, SegmentView
 from crm.api.tickets import TicketView
 from crm.api.touchpoints import TouchpointView
 
@@ -35,6 +36,14 @@ urlpatterns = [
     path("v1/reviews/<uuid:id>/", ReviewView.as_view({"get": "retrieve"})),
     path("v1/reviews/<uuid:id>/moderate/", ReviewView.as_view({"post": "moderate"})),
     path("v1/reviews/<uuid:id>/reply/", ReviewView.as_view({"post": "reply"})),
+    path("v1/segments/", SegmentView.as_view({"get": "list", "post": "create"})),
+    path("v1/segments/preview/", SegmentView.as_view({"post": "preview"})),
+    path(
+        "v1/segments/<slug:slug>/",
+        SegmentView.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("v1/segments/<slug:slug>/members/", SegmentMemberView.as_view({"get": "list"})),
+    path("v1/segments/<slug:slug>/refresh/", SegmentView.as_view({"post": "refresh"})),
     path("v1/touchpoints/", TouchpointView.as_view({"get": "list", "post": "create"})),
     path("v1/touchpoints/<uuid:id>/", TouchpointView.as_view({"get": "retrieve"})),
     re_path(r"^.*$", docs.Nothing.as_view()),

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from crm.access.roles import may
 from crm.extensions import (
     ComposerTab,
     ListColumn,
@@ -18,7 +19,8 @@ from crm.extensions import (
     add_list_filter,
 )
 from crm.forms.work import NoteForm, TaskForm
-from crm.models import Customer, Note, Tag, Ticket, User
+from crm.models import Customer, Note, SegmentMember, Tag, Ticket, User
+from crm.selectors import suggestions
 from crm.selectors.staff import colleague_names
 from crm.selectors.values import worth_of
 
@@ -50,6 +52,15 @@ def by_ticket(customers: QuerySet[Customer], value: str, user: User) -> QuerySet
     return customers.filter(pk__in=unsolved) if value == "open" else customers.exclude(pk__in=unsolved)
 
 
+def segment_choices(user: User) -> Sequence[tuple[str, Text]]:
+    return suggestions.segments() if may(user, "segments.view") else []
+
+
+def in_segment(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:
+    return customers.filter(pk__in=SegmentMember.objects.filter(segment__slug=value).values("customer_id"))
+
+
+add_list_filter(ListFilter("segment", _("Segment"), segment_choices, in_segment, order=15))
 add_list_filter(ListFilter("tag", _("Tag"), tag_choices, with_tag, order=20))
 add_list_filter(ListFilter("owner", _("Owner"), owner_choices, owned_by, order=30))
 add_list_filter(ListFilter("ticket", _("Tickets"), ticket_choices, by_ticket, order=40))

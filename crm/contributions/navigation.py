@@ -29,6 +29,7 @@ add_nav_item(
         shortcut="c", on_phone=True, order=30,
     )
 )  # fmt: skip
+add_nav_item(NavItem("segments", _("Segments"), "crm:segment_list", "group", "segments.view", shortcut="e", order=35))
 add_nav_item(
     NavItem(
         "purchases", _("Purchases"), "crm:purchase_list", "bag", "purchases.view",

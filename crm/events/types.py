@@ -152,6 +152,8 @@ register(
     EventType("Ticket Resolved", _("Ticket resolved"), "ticket", "check", sign_of_life=False),
     EventType("Ticket Reopened", _("Ticket reopened"), "ticket", "lifebuoy", sign_of_life=False),
     EventType("Ticket Closed", _("Ticket closed"), "ticket", "check", sign_of_life=False),
+    EventType("Segment Entered", _("Entered a segment"), "other", "people", sign_of_life=False),
+    EventType("Segment Left", _("Left a segment"), "other", "people", sign_of_life=False),
     EventType("Note Added", _("Note"), "staff", "note", sign_of_life=False),
     EventType("Task Completed", _("Task done"), "staff", "task", sign_of_life=False),
     EventType("Call Logged", _("Call"), "staff", "phone"),

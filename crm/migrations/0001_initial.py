@@ -836,7 +836,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('slug', models.SlugField(max_length=64, verbose_name='slug')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('description', models.TextField(blank=True, max_length=1000, verbose_name='description')),
+                ('description', models.CharField(blank=True, max_length=1000, verbose_name='description')),
                 ('rule', models.JSONField(blank=True, default=dict, verbose_name='rule')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
@@ -860,10 +860,11 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('slug', models.SlugField(max_length=64, unique=True, verbose_name='slug')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('description', models.TextField(blank=True, max_length=1000, verbose_name='description')),
+                ('description', models.CharField(blank=True, max_length=1000, verbose_name='description')),
                 ('rule', models.JSONField(blank=True, default=dict, verbose_name='rule')),
                 ('member_count', models.PositiveIntegerField(default=0, editable=False, verbose_name='members')),
                 ('changed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='members changed')),
+                ('refresh_asked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='refresh asked for')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
             ],
@@ -897,5 +898,21 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='segmentmember',
             constraint=models.UniqueConstraint(fields=('segment', 'customer'), name='segment_member_once'),
+        ),
+        migrations.CreateModel(
+            name='SegmentChange',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('changed_at', models.DateTimeField(verbose_name='when')),
+                ('entered', models.PositiveIntegerField(verbose_name='entered')),
+                ('left', models.PositiveIntegerField(verbose_name='left')),
+                ('member_count', models.PositiveIntegerField(verbose_name='members')),
+                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='crm.segment', verbose_name='segment')),
+            ],
+            options={
+                'verbose_name': 'change of members',
+                'verbose_name_plural': 'changes of members',
+                'indexes': [models.Index(fields=['segment', '-changed_at'], name='segment_change_by_time')],
+            },
         ),
     ]

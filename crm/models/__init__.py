@@ -8,7 +8,7 @@ from crm.models.operation import Heartbeat, ReplayRun
 from crm.models.product import Product
 from crm.models.purchase import Purchase, PurchaseItem, Refund
 from crm.models.review import Review
-from crm.models.segment import Segment, SegmentMember
+from crm.models.segment import Segment, SegmentChange, SegmentMember
 from crm.models.shop import Shop
 from crm.models.ticket import Ticket, TicketMessage
 from crm.models.touchpoint import Touchpoint, TouchpointVisit
@@ -37,6 +37,7 @@ __all__ = [
     "ReplayRun",
     "Review",
     "Segment",
+    "SegmentChange",
     "SegmentMember",
     "Shop",
     "Source",

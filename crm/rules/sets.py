@@ -8,7 +8,7 @@ would be planned as a list, too long to hash for a large shop. SQLite reads IN (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -59,9 +59,9 @@ class Held(Func):
         return f"{left} {_SIGNS[self.operator]} {right}", [*left_params, *right_params]
 
 
-def held(value: Expression | F, compare: Compare) -> Q:
-    """`value`, a column or an aggregate that is not NULL, within all the bounds."""
-    return Q(*(Held(value, operator, bound) for operator, bound in compare.bounds()))
+def held(value: Expression | F, bounds: Iterable[tuple[str, Any]]) -> Q:
+    """`value`, a column or an aggregate that is not NULL, within all the bounds, given as (operator, number)."""
+    return Q(*(Held(value, operator, bound) for operator, bound in bounds))
 
 
 def counted(rows: QuerySet[Any], count: Compare | None) -> Q:
@@ -74,8 +74,8 @@ def counted(rows: QuerySet[Any], count: Compare | None) -> Q:
         return Q(Whose(rows.values("customer_id")))
     per_customer = rows.order_by().values("customer_id").annotate(n=Count("pk"))
     if count.holds(0):
-        return ~Q(Whose(per_customer.filter(~held(F("n"), count)).values("customer_id")))
-    return Q(Whose(per_customer.filter(held(F("n"), count)).values("customer_id")))
+        return ~Q(Whose(per_customer.filter(~held(F("n"), count.bounds())).values("customer_id")))
+    return Q(Whose(per_customer.filter(held(F("n"), count.bounds())).values("customer_id")))
 
 
 def either(parts: Sequence[Q]) -> Q:

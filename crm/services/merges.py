@@ -20,6 +20,7 @@ from crm.models import (
     Purchase,
     Refund,
     Review,
+    SegmentMember,
     Task,
     Ticket,
     TouchpointVisit,
@@ -59,6 +60,7 @@ def merge_customers(
             moved[model._meta.label] = ids
             rows.update(customer=survivor)
     _merge_consents(survivor, loser)
+    _merge_memberships(survivor, loser)
     survivor.tags.add(*loser.tags.all())
     _fill(survivor, loser)
     loser.merged_into = survivor
@@ -92,6 +94,14 @@ def _merge_consents(survivor: Customer, loser: Customer) -> None:
         elif consent.since > twin.since:
             Consent.objects.filter(pk=twin.pk).update(state=consent.state, since=consent.since)
             consent.delete()
+
+
+def _merge_memberships(survivor: Customer, loser: Customer) -> None:
+    """Whoever was in a segment as the loser is in it as the survivor, and has not entered it anew."""
+    own = SegmentMember.objects.filter(customer=survivor).values("segment_id")
+    theirs = SegmentMember.objects.filter(customer=loser)
+    theirs.exclude(segment_id__in=own).update(customer=survivor)
+    theirs.delete()
 
 
 def _fill(survivor: Customer, loser: Customer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from django.db.models import Count, F, Q, QuerySet, Sum
@@ -11,7 +12,7 @@ from crm.lib.money import exponent
 from crm.models import Purchase, PurchaseItem, Review, Shop, Ticket
 from crm.rules.conditions import Context, register
 from crm.rules.schema import Compare, IsoDuration, Name, Shape, within_delta
-from crm.rules.sets import Held, Whose, counted, held
+from crm.rules.sets import Whose, counted, held
 
 
 class PurchasesTest(Shape):
@@ -85,14 +86,14 @@ def _worth(test: PurchasesTest, orders: QuerySet[Purchase]) -> Q:
     )
     if test.total:
         sums = sums.filter(held(F("net"), _minor(test.total, currency)))
-    for operator, bound in _minor(test.average, currency).bounds() if test.average else ():
-        sums = sums.filter(Q(Held(F("net"), operator, F("n") * bound)))
+    if test.average:
+        sums = sums.filter(held(F("net"), ((name, F("n") * bound) for name, bound in _minor(test.average, currency))))
     return Q(Whose(sums.values("customer_id")))
 
 
-def _minor(compare: Compare, currency: str) -> Compare:
+def _minor(compare: Compare, currency: str) -> list[tuple[str, Decimal]]:
     places = exponent(currency)
-    return Compare(**{name: bound.scaleb(places) for name, bound in compare.bounds()})
+    return [(name, bound.scaleb(places)) for name, bound in compare.bounds()]
 
 
 class TicketTest(Shape):
@@ -140,7 +141,7 @@ class ReviewTest(Shape):
 def _review(test: ReviewTest, context: Context) -> Q:
     reviews = Review.objects.filter(reviewed_at__lte=context.now)
     if test.rating:
-        reviews = reviews.filter(held(F("rating"), test.rating), rating__isnull=False)
+        reviews = reviews.filter(held(F("rating"), test.rating.bounds()), rating__isnull=False)
     if test.within:
         reviews = reviews.filter(reviewed_at__gte=context.now - within_delta(test.within))
     if test.status:

@@ -40,9 +40,7 @@ def populate(world: World, people: Sequence[Person]) -> list[Customer]:
     )
     tags = {name: Tag.objects.create(name=name) for name in TAGS}
     topics = {slug: Topic.objects.get_or_create(slug=slug, defaults={"name": slug})[0] for slug in TOPICS}
-    products = {
-        sku: Product.objects.create(sku=sku, category=category) for sku, category in world.categories.items()
-    }
+    products = {sku: Product.objects.create(sku=sku, category=category) for sku, category in world.categories.items()}
     journey = Journey.objects.get(slug="five-stage")
     stages = {stage.slug: stage for stage in Stage.objects.filter(journey=journey)}
     for slug, rule in world.segments.items():

@@ -202,7 +202,9 @@ def by_event(world: World, test: Mapping[str, Any], person: Person) -> bool:
 
 def by_message(world: World, test: Mapping[str, Any], person: Person) -> bool:
     where = [
-        {"property": name, "op": "eq", "value": test[name]} for name in ("channel", "topic", "template") if test.get(name)
+        {"property": name, "op": "eq", "value": test[name]}
+        for name in ("channel", "topic", "template")
+        if test.get(name)
     ]
     same_as = {"name": FACTS[test["result"]], "where": where, "count": test.get("count"), "within": test.get("within")}
     return by_event(world, same_as, person)
@@ -211,9 +213,8 @@ def by_message(world: World, test: Mapping[str, Any], person: Person) -> bool:
 def by_purchases(world: World, test: Mapping[str, Any], person: Person) -> bool:
     orders = [order for order in person.orders if _looked_at(world, test, order)]
     aggregates = [name for name in ("count", "total", "average", "last_within", "last_before") if test.get(name)]
-    if not aggregates or "count" in aggregates:
-        if not fits(len(orders), test.get("count") or {"gte": 1}):
-            return False
+    if (not aggregates or "count" in aggregates) and not fits(len(orders), test.get("count") or {"gte": 1}):
+        return False
     if ("total" in aggregates or "average" in aggregates) and not _worth(test, orders):
         return False
     last = max((order.at for order in orders), default=None)

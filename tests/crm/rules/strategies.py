@@ -17,7 +17,9 @@ ages = st.sampled_from(DAYS).flatmap(
 )
 past = st.sampled_from([NOW - timedelta(days=days) for days in DAYS if days >= 0])
 spans = st.sampled_from(["P1D", "P3D", "P7D", "P1M", "PT36H", "P90D", "P1Y"])
-words = st.sampled_from(["", "100", "99.50", "-5", "abc", "Abc", "ABÇ", "true", "2026-01-02", "ชา", "1e5", " 7", "{}", "7."])
+words = st.sampled_from(
+    ["", "100", "99.50", "-5", "abc", "Abc", "ABÇ", "true", "2026-01-02", "ชา", "1e5", " 7", "{}", "7."]
+)
 numbers = st.one_of(st.integers(-3, 3), st.integers(-(10**6), 10**6), st.sampled_from([0.5, 99.5, 100.0, 3.25]))
 scalars = st.one_of(st.booleans(), numbers, words)
 keys = ["a", "b", "ราคา", "order id", "0"]
@@ -86,9 +88,7 @@ people = st.builds(
         max_size=3,
     ),
     tickets=st.lists(
-        st.builds(
-            Help, ages, st.sampled_from(["enquiry", "after_sales"]), st.sampled_from(STATUSES), st.booleans()
-        ),
+        st.builds(Help, ages, st.sampled_from(["enquiry", "after_sales"]), st.sampled_from(STATUSES), st.booleans()),
         max_size=2,
     ),
     reviews=st.lists(

@@ -18,11 +18,11 @@ from tests.crm.rules.reference import Person, World
 pytestmark = pytest.mark.django_db
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     people=st.lists(strategies.people, min_size=1, max_size=6),
     segments=strategies.segments,
-    asked=st.lists(strategies.rules_with_segments(*strategies.SEGMENTS), min_size=4, max_size=8),
+    asked=st.lists(strategies.rules_with_segments(*strategies.SEGMENTS), min_size=3, max_size=6),
     batch=st.sets(st.integers(0, 5)),
 )
 def test_the_database_and_plain_python_find_the_same_people(
