@@ -86,7 +86,9 @@ def carry(old: Plan, new: Plan, state: State, choice: PeopleInside, *, now: date
         return Carried(fate, state)
     if fate is Fate.LEAVES:
         return Carried(fate, state, DRAINED if choice is PeopleInside.DRAIN else REMOVED)
-    state = replace(state, contests=tuple(it for it in state.contests if _has(new, old, it.step)))
+    # The new version may have put steps ahead of them that they have been at: those are visits of their own.
+    contests = tuple(it for it in state.contests if _has(new, old, it.step))
+    state = replace(state, visit=state.visit + 1, contests=contests)
     if fate is Fate.GOES_ON or state.stand is Stand.START or state.woken_by is not None:
         return Carried(Fate.GOES_ON, state)
     rest = new.steps[state.step].rest_again(state.arrived_at, zone)

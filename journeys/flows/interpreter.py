@@ -43,7 +43,8 @@ class State:
     Where a run stands.
 
     Attributes:
-        visit: 1, and one more after each contest won, since steps may then be come to a second time.
+        visit: 1, and one more after each contest won and each edit followed, since steps may then be come to a second
+            time.
         arrived_at: when it came to the step; durations count from here.
         since: events from here on count for this step. Earlier than `arrived_at` when the runner came late.
         due_at: when to look again; for Stand.EVENT and Stand.RULE the timeout.
@@ -177,7 +178,7 @@ def wake(plan: Plan, state: State, fact: Fact, *, now: datetime, zone: ZoneInfo)
     the timeout's path has done nothing yet.
     """
     for contest in state.contests:
-        heard = _heard(plan, contest.step, fact, contest.since, contest.deadline, state.visit, zone)
+        heard = _heard(plan, contest.step, fact, contest.since, contest.deadline, zone)
         if heard:
             overtaken = Visit(state.step, state.visit, "overtaken", state.arrived_at, now, {"by": fact.id})
             back = State(
@@ -191,7 +192,7 @@ def wake(plan: Plan, state: State, fact: Fact, *, now: datetime, zone: ZoneInfo)
             )
             return Outcome(Status.RESTING, back, (overtaken,))
     if state.stand in {Stand.EVENT, Stand.RULE}:
-        heard = _heard(plan, state.step, fact, state.since, state.due_at, state.visit, zone)
+        heard = _heard(plan, state.step, fact, state.since, state.due_at, zone)
         if heard:
             return Outcome(Status.RESTING, replace(state, stand=Stand.TIME, due_at=now, awaits="", woken_by=heard))
     return None
@@ -229,13 +230,13 @@ def _moment(state: State, now: datetime, zone: ZoneInfo, facts: Facts, who: str)
 
 
 def _heard(
-    plan: Plan, step_id: str, fact: Fact, since: datetime, deadline: datetime, visit: int, zone: ZoneInfo
+    plan: Plan, step_id: str, fact: Fact, since: datetime, deadline: datetime, zone: ZoneInfo
 ) -> Occurrence | None:
     """What `fact` says to this wait; nothing when it is over, or when an edited flow has it no more."""
     step = plan.steps.get(step_id)
     if step is None or fact.at >= deadline:
         return None
-    return step.hears(fact, since=since, visit=visit, zone=zone)
+    return step.hears(fact, since=since, zone=zone)
 
 
 def _contests(state: State, decision: Go) -> tuple[Contest, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from crm.lib import bell, bulk, zones
 from crm.lib.durations import parse_duration
@@ -68,7 +68,7 @@ def carry_over(flow: Flow, version: FlowVersion, choice: PeopleInside, *, now: d
 
 
 def _carry_unedited(flow: Flow, version: FlowVersion, impact: Impact) -> None:
-    """Nothing of these rows changes but the version: a goal that counts for another time is told row by row."""
+    """As `carry` does for a step that was not edited; a goal that counts for another time is told row by row."""
     new, old = plans.plan_of(version), _plans(flow)
     steps_of: dict[int, list[str]] = defaultdict(list)
     for version_id, step, number in _standing(flow):
@@ -81,7 +81,7 @@ def _carry_unedited(flow: Flow, version: FlowVersion, impact: Impact) -> None:
     for version_id, steps in steps_of.items():
         for step in steps:
             people = Enrolment.objects.active().filter(flow=flow, version=version_id, step=step)
-            impact.note(step, Fate.GOES_ON, people.update(version=version))
+            impact.note(step, Fate.GOES_ON, people.update(version=version, visit=F("visit") + 1))
 
 
 def _carry_chunk(

@@ -171,13 +171,12 @@ class Step(Shape):
         """Names of events that may wake it."""
         yield from ()
 
-    def hears(self, fact: Fact, *, since: datetime, visit: int, zone: ZoneInfo) -> Occurrence | None:
+    def hears(self, fact: Fact, *, since: datetime, zone: ZoneInfo) -> Occurrence | None:
         """
         What `fact` says to a run that rests here, None when it says nothing.
 
         Args:
             since: events from here on count.
-            visit: which visit of this step it is.
         """
         return None
 

@@ -70,12 +70,12 @@ class Task(Step):
         if self.wait_for_outcome:
             yield TASK_DONE
 
-    def hears(self, fact: Fact, *, since: datetime, visit: int, zone: ZoneInfo) -> Occurrence | None:
-        """The task this very visit opened is done; a fact that names no task is taken to mean it."""
+    def hears(self, fact: Fact, *, since: datetime, zone: ZoneInfo) -> Occurrence | None:
+        """The task that this step opened is done; a fact that names no task is taken to mean it."""
         if fact.name != TASK_DONE or fact.at < since:
             return None
         task = fact.text("task")
-        is_ours = not task or task.endswith(f":{self.id}:{visit}")
+        is_ours = not task or task.rpartition(":")[0].endswith(f":{self.id}")
         return Occurrence(fact.id, fact.at, fact.text("outcome")) if is_ours else None
 
     def terms(self) -> tuple[Any, ...]:

@@ -46,7 +46,7 @@ class WaitEvent(Step):
         """The earliest instant an event may have occurred to count."""
         return calendar.add(since, parse_duration(self.look_back), zone, sign=-1) if self.look_back else since
 
-    def hears(self, fact: Fact, *, since: datetime, visit: int, zone: ZoneInfo) -> Occurrence | None:
+    def hears(self, fact: Fact, *, since: datetime, zone: ZoneInfo) -> Occurrence | None:
         counts = (
             fact.name == self.event
             and self.listens_from(since, zone) <= fact.at

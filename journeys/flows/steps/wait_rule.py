@@ -39,7 +39,7 @@ class WaitRule(Step):
     def rules(self) -> Iterator[tuple[str, RuleJson]]:
         yield "rule", self.rule
 
-    def hears(self, fact: Fact, *, since: datetime, visit: int, zone: ZoneInfo) -> Occurrence | None:
+    def hears(self, fact: Fact, *, since: datetime, zone: ZoneInfo) -> Occurrence | None:
         """Whenever it occurred: what we learn only now may make the rule hold now."""
         return Occurrence(fact.id, fact.at)
 

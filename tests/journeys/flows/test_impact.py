@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,7 +48,7 @@ def test_who_is_drained_leaves() -> None:
 def test_at_a_step_that_was_not_edited_a_run_goes_on_as_it_rested() -> None:
     old, new = plan_of(wait("a", "P3D"), send("x")), plan_of(wait("a", "P3D"), send("y"))
     state = resting(wait("a", "P3D"))
-    assert carried(old, new, state) == Carried(Fate.GOES_ON, state)
+    assert carried(old, new, state) == Carried(Fate.GOES_ON, replace(state, visit=2))
 
 
 @pytest.mark.parametrize(("duration", "fate", "due"), [("P5D", Fate.WAITS, 5 * DAY), ("PT6H", Fate.DUE, DAY)])
@@ -105,7 +106,15 @@ def test_a_run_whose_event_has_come_takes_its_path_in_the_new_version() -> None:
 def test_a_step_not_yet_taken_is_taken_as_the_new_version_has_it() -> None:
     state = State(step="hi", arrived_at=NOON, since=NOON, due_at=NOON)
     found = carried(plan_of(send("hi")), plan_of(send("hi", body="New")), state)
-    assert found == Carried(Fate.GOES_ON, state)
+    assert found == Carried(Fate.GOES_ON, replace(state, visit=2))
+
+
+def test_a_step_that_the_edit_puts_ahead_of_those_who_have_been_at_it_is_another_visit() -> None:
+    old, new = plan_of(send("hi"), wait("a", "P3D")), plan_of(wait("a", "P3D"), send("hi"))
+    world = World(old, NOON).tick(NOON)
+    world.plan, world.state = new, carried(old, new, world.state).state
+    world.tick(NOON + 3 * DAY)
+    assert [(visit.step, visit.visit) for visit in world.visits] == [("hi", 1), ("a", 2), ("hi", 2)]
 
 
 def test_races_of_waits_that_are_gone_are_off() -> None:

@@ -4,13 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from journeys.facts import Fact
-from journeys.flows.definition import parse_definition
 from journeys.flows.interpreter import Stand, Status, start, walk
-from journeys.flows.plan import Plan
 from journeys.flows.steps.send import SendMessage
 from journeys.flows.steps.set import SetAttributes
 from tests.journeys.flows.worlds import UTC_ZONE, World, at, branch, plan_of, send, wait, wait_event
@@ -241,104 +236,3 @@ def test_an_exit_step_leaves_with_its_reason() -> None:
     world.tags.add("q")
     world.tick(NOON)
     assert (world.status, world.reason, world.effects) == (Status.EXITED, "not now", [])
-
-
-# --- whatever the flow and the day ------------------------------------------------------------
-
-DURATIONS = st.sampled_from(["PT0S", "PT30M", "PT24H", "P1D", "P2D"])
-EVENTS = st.sampled_from(["A", "B"])
-LEAVES = st.one_of(
-    st.builds(
-        lambda duration, window: {"type": "wait", "for": duration, **window},
-        DURATIONS,
-        st.sampled_from([{}, {"window": {"from": "22:00", "to": "06:00", "days": ["sat", "tue"]}}]),
-    ),
-    st.just({"type": "send", "channel": "sms", "topic": "after_sales", "body": "Hi"}),
-    st.just({"type": "set", "attributes": {"x": 1}}),
-    st.just({"type": "tag", "add": ["t"]}),
-    st.just({"type": "task", "title": "Call", "due": "P1D"}),
-)
-
-
-def nest(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    steps = st.lists(children, max_size=3)
-    return st.one_of(
-        st.builds(
-            lambda event, timeout, back, then, else_: {
-                "type": "wait_event", "event": event, "timeout": timeout, "then": then, "else": else_, **back,
-            },
-            EVENTS, DURATIONS, st.sampled_from([{}, {"look_back": "P1D"}]), steps, steps,
-        ),
-        st.builds(
-            lambda tag, then, else_: {
-                "type": "branch", "paths": [{"name": tag, "if": {"tag": tag}, "steps": then}], "else": else_,
-            },
-            st.sampled_from(["x", "y"]), steps, steps,
-        ),
-    )  # fmt: skip
-
-
-def numbered(steps: Any, count: list[int]) -> Any:
-    """Give every step of a drawn tree an id of its own."""
-    if isinstance(steps, list):
-        return [numbered(step, count) for step in steps]
-    if not isinstance(steps, dict):
-        return steps
-    inner = {key: numbered(value, count) for key, value in steps.items()}
-    if "type" in inner:
-        count[0] += 1
-        inner["id"] = f"s{count[0]}"
-    return inner
-
-
-FLOWS = st.lists(st.recursive(LEAVES, nest, max_leaves=8), min_size=1, max_size=4).map(
-    lambda steps: Plan(parse_definition({"trigger": {"manual": True}, "steps": numbered(steps, [0])}))
-)
-HOURS = st.integers(0, 24 * 9).map(lambda hours: timedelta(hours=hours))
-# (when it becomes known, how long before that it occurred, its name)
-HAPPENINGS = st.lists(st.tuples(HOURS, st.sampled_from([0, 1, 30]), EVENTS), max_size=6)
-
-
-def live(plan: Plan, happenings: list[tuple[timedelta, int, str]], ticks: list[timedelta], tags: set[str]) -> World:
-    """Let events and ticks happen in the order of the clock, then tick until the run is over."""
-    world = World(plan, NOON, tags=tags)
-    agenda: list[tuple[timedelta, int, Any]] = [(after, 0, (name, lag)) for after, lag, name in happenings]
-    agenda += [(after, 1, None) for after in ticks]
-    for after, _, told in sorted(agenda, key=lambda entry: entry[:2]):
-        now = NOON + after
-        if told:
-            world.hear(told[0], now - timedelta(hours=told[1]), now=now)
-        else:
-            world.tick(now)
-        check(world)
-    for _ in range(100):
-        if world.status is not Status.RESTING:
-            return world
-        world.tick(world.state.due_at)
-        check(world)
-    raise AssertionError("the run never ends")
-
-
-def check(world: World) -> None:
-    """What must be true of a run at any time."""
-    assert world.status in {Status.RESTING, Status.COMPLETED, Status.EXITED}
-    if world.status is Status.RESTING:
-        assert (world.state.stand is Stand.EVENT) == bool(world.state.awaits)
-        assert world.state.step in world.plan.steps
-    left = [visit.left_at for visit in world.visits]
-    assert left == sorted(left)
-    assert all(visit.arrived_at <= visit.left_at for visit in world.visits)
-    wanted = [(planned.step, planned.visit) for planned in world.effects]
-    assert len(wanted) == len(set(wanted))
-    visited = [(visit.step, visit.visit) for visit in world.visits]
-    assert len(visited) == len(set(visited))
-
-
-@given(FLOWS, HAPPENINGS, st.lists(HOURS, max_size=12), st.sets(st.sampled_from(["x", "y"])))
-@settings(max_examples=200, deadline=None)
-def test_every_run_ends_or_rests_on_one_thing_and_does_nothing_twice(
-    plan: Plan, happenings: list[tuple[timedelta, int, str]], ticks: list[timedelta], tags: set[str]
-) -> None:
-    first = live(plan, happenings, ticks, tags)
-    again = live(plan, happenings, ticks, tags)
-    assert (first.visits, first.effects, first.state) == (again.visits, again.effects, again.state)

@@ -57,6 +57,17 @@ def test_people_who_follow_go_on_by_step_id_and_time_already_waited_counts() -> 
     assert Message.objects.get().customer == early
 
 
+def test_a_step_that_the_edit_puts_ahead_of_people_is_taken_also_when_they_have_been_at_it() -> None:
+    flow = live_flow(SEND, PAUSE)
+    [customer] = enter(flow)
+    runner.run_due(now=NOON, limit=10)
+    draft(flow, PAUSE, SEND)
+    versions.publish(flow, actor=None, now=day(0.1), people_inside=PeopleInside.FOLLOW)
+    assert runner.run_due(now=day(1), limit=10) == {"completed": 1}
+    assert list(StepVisit.objects.order_by("pk").values_list("step", "visit")) == [("hi", 1), ("pause", 2), ("hi", 2)]
+    assert run_of(customer).state == "completed"
+
+
 def test_a_wait_made_shorter_than_what_was_waited_is_over_at_the_next_tick() -> None:
     flow = live_flow({**PAUSE, "for": "P9D"}, SEND)
     [customer] = enter(flow)

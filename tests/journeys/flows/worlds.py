@@ -40,6 +40,7 @@ class World:
     effects: list[Planned] = field(default_factory=list)
     status: Status = Status.RESTING
     reason: str = ""
+    who: str = ""
 
     def __post_init__(self) -> None:
         self.state: State = start(self.plan, at=self.entered_at)
@@ -48,10 +49,10 @@ class World:
         """Let the runner look at `now`."""
         if self.status is not Status.RESTING or self.state.due_at > now:
             return self
-        self._note(walk(self.plan, self.state, now=now, zone=self.zone))
+        self._note(walk(self.plan, self.state, now=now, zone=self.zone, who=self.who))
         while self.status is Status.ASKING:
             answers = {question: self._answer(question) for question in self._questions}
-            self._note(walk(self.plan, self.state, now=now, zone=self.zone, facts=answers))
+            self._note(walk(self.plan, self.state, now=now, zone=self.zone, facts=answers, who=self.who))
         return self
 
     def hear(self, name: str, occurred_at: datetime, *, now: datetime | None = None, **props: Any) -> bool:
