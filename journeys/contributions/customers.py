@@ -103,6 +103,8 @@ def steps_to_come(customer: Customer, now: datetime) -> Iterable[UpcomingItem]:
 
 
 def _waits_for(run: Enrolment) -> str:
+    if run.stand == Enrolment.Stand.RULE:
+        return _t("Waits for a rule to hold; this is when it stops waiting")
     if run.awaits:
         return _t("Waits for: %(event)s; this is when it stops waiting") % {"event": types.get(run.awaits).label}
     try:

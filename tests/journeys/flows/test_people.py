@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from crm.models import Customer
@@ -174,3 +175,26 @@ def test_more_people_than_one_chunk_follow(monkeypatch: pytest.MonkeyPatch) -> N
     draft(flow, {**PAUSE, "for": "P2D"})
     version = versions.publish(flow, actor=None, now=day(0.5), people_inside=PeopleInside.FOLLOW)
     assert Enrolment.objects.filter(version=version, due_at=day(2)).count() == 5
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_people_who_take_a_step_while_the_edit_is_published_are_carried_from_where_they_then_stand() -> None:
+    flow = live_flow(PAUSE, MORE)
+    enter(flow, 3)
+    draft(flow, PAUSE, {**MORE, "for": "P9D"})
+
+    def publish() -> None:
+        versions.publish(flow, actor=None, now=day(1), people_inside=PeopleInside.FOLLOW)
+        connections.close_all()
+
+    with transaction.atomic():
+        # The runner's own locks, held while the edit is published: everybody moves from a step that was not edited to
+        # one that was.
+        list(Enrolment.objects.due(day(1)).locked(skip=True))
+        publisher = Thread(target=publish)
+        publisher.start()
+        assert runner.run_due(now=day(1), limit=10) == {"resting": 3}
+    publisher.join()
+    runs = Enrolment.objects.values_list("version__number", "step", "due_at")
+    assert set(runs) == {(2, "more", day(10))}
