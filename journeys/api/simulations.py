@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api.base import Door
 from crm.api.customers import ConsentsField
 from crm.api.fields import Given, MomentField, PhoneField, Shape, at_most, checked, fault
-from crm.lib.zones import zone_names
 from crm.models import ApiKey, Channel, Customer, State
-from journeys.api.definitions import DefinitionField, refused
-from journeys.flows import versions
-from journeys.models import Flow
-from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script, ShopRules
+from journeys.api.definitions import DefinitionField
+from journeys.api.trials import FLOW_HELP, ShopGiven, ZoneField, flow_behind, refuse_both_or_none, shop_rules
+from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script
 from journeys.simulation.simulate import Simulation, simulate
-from messaging.outbox.policy import ShopPolicy
 
 MOST_EVENTS = 1000
 LONGEST = timedelta(days=5 * 366)
@@ -35,16 +32,6 @@ WHATS = [
 
 
 # --- What comes in ----------------------------------------------------------------------------
-
-
-class ZoneField(serializers.CharField):
-    """An IANA name."""
-
-    def to_internal_value(self, data: Any) -> str:
-        name = super().to_internal_value(data)
-        if name and name not in zone_names():
-            raise ValidationError(_("is not an IANA time zone such as Asia/Bangkok"), "invalid_zone")
-        return name
 
 
 class AttributesField(serializers.DictField):
@@ -67,38 +54,6 @@ class MadeUpGiven(Given):
     attributes = AttributesField(required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=64), required=False, max_length=100)
     consents = ConsentsField(required=False)
-
-
-class ShopGiven(Given):
-    """What holds for this simulation in place of the shop's own settings."""
-
-    timezone = ZoneField(required=False)
-    quiet_hours = serializers.DictField(
-        child=serializers.DictField(), required=False,
-        help_text='by channel: {"sms": {"from": "21:00", "to": "09:00"}}; "topics": "all" holds service messages too',
-    )  # fmt: skip
-    caps = serializers.ListField(
-        child=serializers.DictField(), required=False, max_length=10, help_text='[{"per": "day", "limit": 2}]'
-    )
-
-    def validate_quiet_hours(self, given: Mapping[str, Any]) -> ShopPolicy:
-        for channel in given:
-            if channel not in Channel.values:
-                raise fault([channel], _("There is no such channel."), "invalid_choice")
-        for channel, window in given.items():
-            try:
-                ShopPolicy.from_json({channel: window}, [])
-            except ValueError as error:
-                raise fault([channel], str(error).partition(": ")[2], "invalid") from error
-        return ShopPolicy.from_json(given, [])
-
-    def validate_caps(self, given: Sequence[Mapping[str, Any]]) -> ShopPolicy:
-        try:
-            return ShopPolicy.from_json({}, given)
-        except ValueError as error:
-            place, _colon, message = str(error).partition(": ")
-            index, _dot, name = place.removeprefix("caps[").partition("].")
-            raise fault([index, name], message, "invalid") from error
 
 
 class TriggerGiven(Given):
@@ -131,7 +86,7 @@ class HappeningGiven(Given):
 
 class SimulationGiven(Given):
     definition = DefinitionField(required=False)
-    flow = serializers.CharField(required=False, max_length=64, help_text="slug of a flow; its draft is tried")
+    flow = serializers.CharField(required=False, max_length=64, help_text=FLOW_HELP)
     profile = MadeUpGiven(required=False)
     customer = serializers.UUIDField(required=False, help_text="somebody real, in place of `profile`")
     shop = ShopGiven(required=False)
@@ -141,8 +96,7 @@ class SimulationGiven(Given):
     until = MomentField(future=True)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if ("definition" in given) == ("flow" in given):
-            raise fault(["definition"], _("needs either definition or flow"), "required")
+        refuse_both_or_none(given)
         if "customer" in given and "profile" in given:
             raise fault(["customer"], _("needs either profile or customer"), "invalid")
         if given["until"] < given["start"]:
@@ -202,9 +156,8 @@ class SimulationView(Door):
         return Response(_as_json(played))
 
     def _script(self, given: Mapping[str, Any]) -> Script:
-        flow, definition = self._flow(given)
+        flow, definition = flow_behind(given)
         trigger, start = given.get("trigger"), given["start"]
-        shop = given.get("shop", {})
         return Script(
             definition=definition,
             flow=flow,
@@ -213,20 +166,8 @@ class SimulationView(Door):
             until=given["until"],
             trigger=Happening(start, trigger["event"], trigger.get("properties", {})) if trigger else None,
             events=[_happening(happening) for happening in given.get("events", ())],
-            rules=ShopRules(shop.get("timezone"), shop.get("quiet_hours"), shop.get("caps")),
+            rules=shop_rules(given.get("shop", {})),
         )
-
-    def _flow(self, given: Mapping[str, Any]) -> tuple[Flow | None, Mapping[str, Any]]:
-        if "definition" in given:
-            if found := versions.faults_of(given["definition"]):
-                raise refused(found, "definition")
-            return None, given["definition"]
-        flow = Flow.objects.filter(slug=given["flow"]).first()
-        if flow is None:
-            raise fault(["flow"], _("There is no such flow."), "unknown_flow")
-        if found := versions.faults_of(flow.draft, slug=flow.slug):
-            raise ValidationError({"flow": [ErrorDetail(str(it), "invalid_definition") for it in found]})
-        return flow, flow.draft
 
     def _who(self, given: Mapping[str, Any]) -> Profile | Customer:
         if "customer" not in given:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from crm.extensions import add_customer_field
+from journeys.api.backtests import BacktestView
 from journeys.api.enrolments import EnrolmentView
 from journeys.api.flows import FlowView
 from journeys.api.journeys import STAGES, JourneyView, MoveView
@@ -21,6 +22,7 @@ urlpatterns = [
     path("journeys/<slug:slug>/stages/<slug:stage>/rules/", JourneyView.as_view({"get": "rules", "put": "put_rules"})),
     path("flows/", FlowView.as_view({"get": "list", "post": "create"})),
     path("flows/simulate/", SimulationView.as_view()),
+    path("flows/backtest/", BacktestView.as_view()),
     path("flows/<slug:slug>/", FlowView.as_view({"get": "retrieve", "patch": "partial_update", "put": "update"})),
     path("flows/<slug:slug>/validate/", FlowView.as_view({"post": "check"})),
     path("flows/<slug:slug>/impact/", FlowView.as_view({"post": "impact"})),
