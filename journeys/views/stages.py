@@ -16,9 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 from crm.access.guards import staff_of, staff_required
 from crm.lib.charts import Chart, Link, Node, Step, funnel_chart, sankey_chart
 from crm.views.customers import visible
-from crm.views.parts import choice_of, done, refused
+from crm.views.parts import choice_of, done, next_url, refused
 from journeys.forms.moves import MoveForm
 from journeys.models import Journey
+from journeys.selectors.board import columns as board_columns
 from journeys.selectors.links import customers_in
 from journeys.selectors.stages import Moves, StageCount, moves_between, stage_counts
 from journeys.stages import moves as moving
@@ -31,11 +32,8 @@ NEW = "new"
 @staff_required("journeys.view")
 def journey_map(request: HttpRequest, slug: str = "") -> HttpResponse:
     """Counts, conversion and moves of one journey; the shop's first one unless the address names another."""
-    journeys = list(Journey.objects.active())
-    journey = next((one for one in journeys if one.slug == slug or not slug), None)
+    journeys, journey = _chosen(slug)
     if journey is None:
-        if slug:
-            raise Http404
         return render(request, "journeys/map_none.html")
     period = choice_of(request, "days", _("Period"), PERIODS)
     days = int(period.value or PERIODS[0][0])
@@ -55,6 +53,30 @@ def journey_map(request: HttpRequest, slug: str = "") -> HttpResponse:
         "periods": PERIODS,
     }
     return render(request, "journeys/map.html", context)
+
+
+def _chosen(slug: str) -> tuple[list[Journey], Journey | None]:
+    """The active journeys and the one the address names, without a name the first; None when all are switched off."""
+    journeys = list(Journey.objects.active())
+    journey = next((one for one in journeys if one.slug == slug or not slug), None)
+    if journey is None and slug:
+        raise Http404
+    return journeys, journey
+
+
+@require_GET
+@staff_required("journeys.view")
+def board(request: HttpRequest, slug: str = "") -> HttpResponse:
+    """A column for each stage; staff move people between them by hand."""
+    journeys, journey = _chosen(slug)
+    if journey is None:
+        return render(request, "journeys/map_none.html")
+    context = {
+        "journeys": journeys,
+        "journey": journey,
+        "columns": [(column, customers_in(column.stage)) for column in board_columns(journey, staff_of(request))],
+    }
+    return render(request, "journeys/board.html", context)
 
 
 def _funnel(counts: list[StageCount]) -> Chart:
@@ -96,7 +118,7 @@ def move(request: HttpRequest, public_id: UUID) -> HttpResponse:
         raise BadRequest(" ".join(str(error) for errors in form.errors.values() for error in errors))
     stage, until, now = form.cleaned_data["stage"], form.cleaned_data["hold_until"], timezone.now()
     hold = timezone.make_aware(datetime.combine(until, time.min)) if until else None
-    url = customer.get_absolute_url()
+    url = next_url(request, customer.get_absolute_url())
     try:
         moving.move_customers(
             [customer], stage=stage, actor=staff_of(request), note=form.cleaned_data["note"], hold_until=hold, now=now

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from crm.models import Event, Tag, User
 from journeys.models import Journey, Position, Stage, StageMove
+from journeys.selectors import board
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import CustomerFactory, PurchaseFactory
 
@@ -112,3 +114,46 @@ class TestMovingByHand:
             client = sign_in(role)
             assert client.post(reverse("journeys:move", args=[customer.public_id]), {}).status_code == 403
             assert "Move by hand" not in client.get(customer.get_absolute_url()).content.decode()
+
+
+class TestTheBoard:
+    def test_everybody_stands_in_their_column_the_latest_first(self, manager: Client) -> None:
+        buyer, early, late = (CustomerFactory(name=name) for name in ("Buyer", "Early", "Late"))
+        PurchaseFactory(customer=buyer, placed_at=timezone.now())
+        Position.objects.filter(customer=late).update(since=timezone.now())
+        columns = {column.stage.slug: column for column, _url in manager.get("/journeys/board/").context["columns"]}
+        assert [card.customer.name for card in columns["purchase"].cards] == ["Buyer"]
+        assert [card.customer.name for card in columns["awareness"].cards] == [late.name, early.name]
+        assert columns["advocacy"].cards == []
+
+    def test_a_full_column_leads_to_all_of_its_people(
+        self, manager: Client, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+    ) -> None:
+        CustomerFactory.create_batch(5)
+        monkeypatch.setattr(board, "CARDS", 2)
+        with django_assert_max_num_queries(20):
+            page = manager.get("/journeys/map/five-stage/board/").content.decode()
+        assert "and 3 more" in page
+        assert "/customers/?stage=five-stage.awareness" in page
+
+    def test_a_card_is_moved_with_a_reason_and_the_board_comes_back(self, manager: Client) -> None:
+        customer = CustomerFactory()
+        stage = Stage.objects.get(journey__slug="five-stage", slug="advocacy")
+        said = {"stage": stage.pk, "note": "Sang our praise.", "next": "/journeys/map/five-stage/board/"}
+        response = manager.post(f"/journeys/customers/{customer.public_id}/move/", said)
+        assert response.url == "/journeys/map/five-stage/board/"  # type: ignore[attr-defined]
+        assert position(customer) == "advocacy"
+        elsewhere = manager.post(
+            f"/journeys/customers/{customer.public_id}/move/", {**said, "next": "https://evil.example/"}
+        )
+        assert elsewhere.url == customer.get_absolute_url()  # type: ignore[attr-defined]
+
+    def test_who_may_not_move_anybody_only_looks(self, sign_in: SignIn) -> None:
+        CustomerFactory()
+        page = sign_in(User.Role.VIEWER).get("/journeys/board/").content.decode()
+        assert "draggable" not in page
+
+    def test_a_lost_journey_has_no_board(self, manager: Client) -> None:
+        assert manager.get("/journeys/map/lost/board/").status_code == 404
+        Journey.objects.update(is_active=False)
+        assert "Every journey is switched off" in manager.get("/journeys/board/").content.decode()
