@@ -18,10 +18,11 @@ from django.db.models import QuerySet
 
 from crm.events import log
 from crm.events.types import EventDraft
-from crm.models import Event, FailedReaction
+from crm.models import Event, FailedReaction, Task
 from journeys.flows import enrolment, runner
 from journeys.flows.enrolment import Entry as EnrolmentEntry
 from journeys.flows.plans import plan_of
+from journeys.flows.steps.task import TASK_DONE
 from journeys.models import Enrolment, Position, StepVisit
 from journeys.simulation import cast, record, sending, why
 from journeys.simulation.record import Entry, Shown
@@ -129,19 +130,30 @@ class _Play:
 
     def _record(self, happening: Happening) -> Event:
         self._told += 1
+        properties = dict(happening.properties)
+        if happening.event == TASK_DONE and "task" not in properties:
+            properties["task"] = self._finish_task(happening.at)
         draft = EventDraft(
             happening.event,
             self._customer.pk,
             happening.at,
             f"{self._customer.public_id}:{self._told}",
             source=SOURCE,
-            properties=happening.properties,
+            properties=properties,
         )
         events = log.record_many([draft], now=happening.at)
         failed = FailedReaction.objects.filter(event__in=[event.pk for event in events]).first()
         if failed:
             raise SimulationBroke(failed.error)
         return events[0]
+
+    def _finish_task(self, now: datetime) -> str:
+        """The key of the oldest task that is open: who writes a script cannot know it. "" when there is none."""
+        task = Task.objects.open().filter(customer=self._customer).order_by("pk").first()
+        if task is None:
+            return ""
+        Task.objects.filter(pk=task.pk).update(done_at=now)
+        return task.dedupe_key or ""
 
     def _next(self, ahead: deque[tuple[int, Happening]]) -> datetime | None:
         """When something happens, a run goes on or a message is asked about again."""

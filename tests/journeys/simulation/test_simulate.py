@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from crm.models import Customer
+from crm.models import Customer, Ticket
 from journeys.models import Flow
 from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script, ShopRules
 from journeys.simulation.simulate import Simulation, simulate
@@ -383,3 +383,29 @@ def test_nothing_is_written() -> None:
 
     assert tables() == before
     assert Flow.objects.get(pk=flow.pk).live_version_id == flow.live_version_id
+
+
+def test_every_kind_of_step_is_played_and_nothing_of_it_stays() -> None:
+    simulation = play(
+        {"id": "who", "type": "split", "paths": [{"name": "a", "weight": 1, "steps": []}, {"name": "b", "weight": 0}]},
+        {"id": "moved", "type": "move_stage", "journey": "five-stage", "stage": "advocacy"},
+        {"id": "call", "type": "task", "title": "Call",
+         "wait_for_outcome": {"timeout": "P2D", "then": [{"outcome": "reached", "steps": [send("thank")]}]}},
+        {"id": "kept", "type": "wait_rule", "rule": {"tag": "kept"}, "timeout": "P5D", "then": [send("then")]},
+        {"id": "ask", "type": "ticket", "kind": "after_sales", "subject": "Unhappy", "priority": "high"},
+        events=[Happening(at(7, "10:00"), "Task Completed", {"outcome": "reached"})],
+    )  # fmt: skip
+
+    assert lines(simulation)[1:] == [
+        "06 10:00 who moved",
+        "06 10:00 moved moved",
+        "06 10:00 call waiting",
+        "07 10:00 call woken",
+        "07 10:00 thank sent",
+        "07 10:00 kept waiting",
+        "12 10:00 kept timed_out",
+        "12 10:00 ask moved",
+        "12 10:00 - completed",
+    ]
+    assert simulation.stages["five-stage"] == "advocacy"
+    assert not Ticket.objects.exists()
