@@ -37,6 +37,6 @@ NIGHT = time(3, 0)
 # django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
 NIGHTLY = (
     Nightly("assess-health", "journeys.tasks.assess_health", NIGHT),
-    Nightly("refresh-segments", "crm.tasks.refresh_all_segments", time(3, 5)),
     Nightly("prune", "crm.tasks.prune", time(3, 10)),
+    Nightly("refresh-segments", "crm.tasks.refresh_all_segments", time(3, 5)),
 )

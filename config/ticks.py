@@ -8,8 +8,8 @@ from django.db.models import Min
 
 from config.schedules import NIGHT
 from crm.events import log
-from crm.models import FailedReaction, Purchase
-from crm.services import purchases
+from crm.models import FailedReaction, Purchase, Segment
+from crm.services import purchases, segments
 from journeys.flows import work
 from journeys.models import Enrolment
 from journeys.stages import health
@@ -25,6 +25,7 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
     return {
         "reactions": log.retry_reactions(now=now, limit=limit),
         "late": purchases.flag_late(now=now, limit=limit),
+        "segments": segments.refresh_asked(now=now),
         "steps": work.work_due(now=now, limit=limit),
         "reconciled": reconcile.reconcile(now=now).total(),
         "messages": sender.send_due(now=now, limit=limit).total(),
@@ -32,7 +33,7 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
 
 
 def next_due_at() -> datetime | None:
-    """The earliest instant at which anything falls due; None when nothing waits. Four reads of an index's first row."""
+    """The earliest instant at which anything falls due; None when nothing waits. Reads first rows."""
     promise = Purchase.objects.awaited().filter(late_since=None).aggregate(at=Min("promised_at"))["at"]
     times = (
         Enrolment.objects.active().filter(is_paused=False).aggregate(at=Min("due_at")),
@@ -40,6 +41,7 @@ def next_due_at() -> datetime | None:
         # A promise breaks when its moment is over.
         {"at": promise and promise + timedelta.resolution},
         FailedReaction.objects.open().aggregate(at=Min("retry_at")),
+        Segment.objects.aggregate(at=Min("refresh_asked_at")),
     )
     return min((found["at"] for found in times if found["at"]), default=None)
 
@@ -54,5 +56,5 @@ def nights(after: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetim
 
 
 def work_at_night(now: datetime) -> dict[str, int]:
-    """Do the nightly jobs that decide something about customers; return how many rows each changed."""
-    return {"health": health.assess_all(now=now)}
+    """Do the nightly jobs that decide something about customers; return how many rows each touched."""
+    return {"health": health.assess_all(now=now), "segments": segments.ask_refresh_of_all(now)}

@@ -58,7 +58,7 @@ class SegmentChangeGiven(Given):
     rule = serializers.JSONField(required=False)
 
 
-class RuleGiven(Given):
+class RuleAskedGiven(Given):
     rule = serializers.JSONField()
     sample = serializers.IntegerField(required=False, default=0, min_value=0, max_value=50)
 
@@ -124,11 +124,11 @@ class SegmentView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         return self.answer(segment, 202)
 
     @extend_schema(
-        summary="Count whom a rule finds", request=RuleGiven, responses={200: RuleFoundShape},
+        summary="Count whom a rule finds", request=RuleAskedGiven, responses={200: RuleFoundShape},
         description="Writes nothing.",
     )  # fmt: skip
     def preview(self, request: Request) -> Response:
-        given = checked(RuleGiven(data=request.data))
+        given = checked(RuleAskedGiven(data=request.data))
         try:
             rule = parse_rule(given["rule"])
             if wrong := segment_faults(given["rule"]):

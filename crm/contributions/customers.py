@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.utils.translation import gettext_lazy as _
 
 from crm.access.roles import may
@@ -19,8 +19,8 @@ from crm.extensions import (
     add_list_filter,
 )
 from crm.forms.work import NoteForm, TaskForm
-from crm.models import Customer, Note, SegmentMember, Tag, Ticket, User
-from crm.selectors import suggestions
+from crm.lib.memo import once
+from crm.models import Customer, Note, Segment, SegmentMember, Tag, Ticket, User
 from crm.selectors.staff import colleague_names
 from crm.selectors.values import worth_of
 
@@ -28,7 +28,19 @@ NOBODY = "none"
 
 
 def tag_choices(user: User) -> Sequence[tuple[str, Text]]:
-    return [(name, name) for name in Tag.objects.values_list("name", flat=True)]
+    return _named(user, "tag")
+
+
+def _named(user: User, kind: str) -> list[tuple[str, str]]:
+    """Tags, or the segments `user` may see, as (value, label); both are read at once, once a request."""
+
+    def read() -> list[tuple[str, str, str]]:
+        rows = Tag.objects.order_by().values_list(Value("tag"), "name", "name")
+        if may(user, "segments.view"):
+            rows = rows.union(Segment.objects.order_by().values_list(Value("segment"), "slug", "name"), all=True)
+        return sorted(rows, key=lambda row: row[2].lower())
+
+    return [(value, label) for found, value, label in once(user, "list_names", read) if found == kind]
 
 
 def with_tag(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:
@@ -53,7 +65,7 @@ def by_ticket(customers: QuerySet[Customer], value: str, user: User) -> QuerySet
 
 
 def segment_choices(user: User) -> Sequence[tuple[str, Text]]:
-    return suggestions.segments() if may(user, "segments.view") else []
+    return _named(user, "segment")
 
 
 def in_segment(customers: QuerySet[Customer], value: str, user: User) -> QuerySet[Customer]:

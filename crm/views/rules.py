@@ -65,11 +65,12 @@ def preview(request: HttpRequest) -> HttpResponse:
     """
     How many customers of theirs a rule finds, and some of them.
 
-    The rule stands in the field that `as` names, else in `rule`; `of` is the segment it belongs to, if any.
+    The rule stands in the field that `as` names, else in `rule`; `of` is the segment it belongs to, if any. With
+    `brief` the rule is not said in words.
     """
     text = request.POST.get(request.POST.get("as", "rule"), "")
     shown = _preview(text, request.POST.get("of", ""), staff_of(request))
-    return render(request, "components/rule_preview.html", {"preview": shown})
+    return render(request, "components/rule_preview.html", {"preview": shown, "brief": "brief" in request.POST})
 
 
 def _preview(text: str, of: str, user: User) -> Preview:

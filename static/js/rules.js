@@ -14,7 +14,8 @@ let serial = 0;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const kindOf = (node) => Object.keys(node)[0];
-const valueOf = (text) => (NUMBER.test(text) ? Number(text) : text);
+// What was typed, as a number when it looks like one; what is typed as it stood keeps its type.
+const valueOf = (text, before) => (String(before) === text ? before : NUMBER.test(text) ? Number(text) : text);
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -328,6 +329,7 @@ class Builder {
 
   // Choosing another field or journey changes what else makes sense.
   choose(leaf, key, chosen) {
+    if (leaf.holder[key] === chosen) return;
     const before = this.family(leaf);
     leaf.holder[key] = chosen;
     if (leaf.kind === "field" && this.family(leaf) !== before) {
@@ -361,7 +363,7 @@ class Builder {
       const box = element("input", { type: "checkbox", onchange: () => {
         const at = value.indexOf(option);
         if (box.checked && at < 0) value.push(option);
-        else if (at >= 0) value.splice(at, 1);
+        else if (!box.checked && at >= 0) value.splice(at, 1);
         set(value);
       } });
       box.checked = value.includes(option);
@@ -391,7 +393,7 @@ class Builder {
         redraw();
       });
       const input = element("input", { type: "text", inputmode: "decimal", "aria-label": label, oninput: (event) => {
-        bounds[name] = valueOf(event.target.value.trim());
+        bounds[name] = valueOf(event.target.value.trim(), bounds[name]);
         this.write();
       } });
       input.value = bound;
@@ -468,7 +470,8 @@ class Builder {
     if (test.op === "within") return this.span(this.words.value, test.value, set);
     if (Array.isArray(test.value)) {
       const lines = element("textarea", { rows: "2", "aria-label": this.words.values, title: this.words.values, oninput: (event) =>
-        set(event.target.value.split("\n").filter((line) => line !== "").map(valueOf)) });
+        set(event.target.value.split("\n").filter((line) => line !== "" || before.includes(line)).map((line) => valueOf(line, before.find((one) => String(one) === line)))) });
+      const before = test.value;
       lines.value = test.value.join("\n");
       return lines;
     }
@@ -478,7 +481,7 @@ class Builder {
       date.value = text;
       return date;
     }
-    return this.suggested(this.words.value, suggestions, text, (typed) => set(family === "value" ? valueOf(typed) : typed));
+    return this.suggested(this.words.value, suggestions, text, (typed) => set(family === "value" ? valueOf(typed, test.value) : typed));
   }
 
   // --- Faults -------------------------------------------------------------------------------------------------

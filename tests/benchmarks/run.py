@@ -11,9 +11,9 @@ def main() -> None:
     django.setup()
     connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
-        from tests.benchmarks import doors, ingest, sending, steps
+        from tests.benchmarks import doors, ingest, rules, sending, steps
 
-        rows = [*ingest.rows(), *doors.rows(), *steps.rows(), *sending.rows()]
+        rows = [*ingest.rows(), *doors.rows(), *steps.rows(), *sending.rows(), *rules.rows()]
     finally:
         connection.creation.destroy_test_db(connection.settings_dict["NAME"], verbosity=0)
     json.dump(rows, sys.stdout)

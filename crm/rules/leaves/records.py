@@ -82,7 +82,7 @@ def _worth(test: PurchasesTest, orders: QuerySet[Purchase]) -> Q:
         orders.filter(currency=currency)
         .order_by()
         .values("customer_id")
-        .annotate(net=Sum(F("total_minor") - F("refunded_minor")), n=Count("pk"))
+        .annotate(net=Sum(F("total_minor") - F("refunded_minor")), n=Count("*"))
     )
     if test.total:
         sums = sums.filter(held(F("net"), _minor(test.total, currency)))

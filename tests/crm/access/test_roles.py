@@ -24,6 +24,8 @@ reviews.view            yes   yes     yes      yes   yes     yes
 reviews.moderate        yes   yes     -        -     yes     -
 touchpoints.view        yes   yes     yes      yes   yes     yes
 touchpoints.edit        yes   yes     yes      -     -       -
+segments.view           yes   yes     yes      -     -       yes
+segments.edit           yes   yes     yes      -     -       -
 journeys.view           yes   yes     yes      yes   yes     yes
 journeys.move           yes   yes     -        yes   yes     -
 journeys.edit           yes   yes     yes      -     -       -

@@ -6,10 +6,16 @@ from django.test import Client
 from crm.models import Segment, User
 from crm.services import segments
 from tests.crm.views.conftest import SignIn
+from tests.crm.views.test_budgets import LIST_BUDGET, RECORD_BUDGET, cost
 from tests.factories.crm import NOON, CustomerFactory, sales_see_their_own
 
 pytestmark = pytest.mark.django_db
 THAI = {"field": {"name": "language", "op": "eq", "value": "th"}}
+
+# The editor reads a list of suggestions for each kind of thing there is.
+PAGES = {
+    "/segments/": LIST_BUDGET, "/segments/speak-thai/": RECORD_BUDGET, "/segments/speak-thai/edit/": RECORD_BUDGET,
+}  # fmt: skip
 
 
 def make(name: str = "Speak Thai", rule: object = THAI) -> Segment:
@@ -104,6 +110,19 @@ def test_properties_are_those_the_latest_events_had(manager: Client) -> None:
     editor = manager.get("/segments/new/").context["builder"]["menu"]
     assert ["Kettle Boiled", "Kettle Boiled"] in editor["lists"]["events"]
     assert {"stage", "message", "purchases", "segment"} <= {offer["kind"] for offer in editor["offers"]}
+
+
+def test_no_page_costs_more_than_its_budget_however_many_are_in_it(manager: Client) -> None:
+    for name in ("Ploy", "Malee", "Somsak"):
+        CustomerFactory(name=name, language="th")
+    make()
+    few = {url: cost(manager, url) for url in PAGES}
+    for number in range(20):
+        CustomerFactory(name=f"Person {number}", language="th")
+        make(f"Segment {number}")
+
+    assert {url: cost(manager, url) for url in PAGES} == few
+    assert {url: few[url] for url, most in PAGES.items() if few[url] > most} == {}
 
 
 @pytest.mark.parametrize(
