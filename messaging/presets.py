@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -160,12 +160,12 @@ PRESETS = (
 )
 
 
-def install_templates(*, now: datetime) -> int:
-    """Publish the preset texts that the shop does not have yet; return how many. What staff changed is left alone."""
+def install_templates(*, now: datetime, presets: Sequence[TextPreset] = PRESETS) -> int:
+    """Publish those of the preset texts that the shop does not have yet; return how many. What staff changed is left alone."""
     known = set(Template.objects.values_list("slug", "channel"))
     missing = [
         (preset, channel)
-        for preset in PRESETS
+        for preset in presets
         for channel in (Channel.SMS, Channel.EMAIL)
         if (preset.slug, channel) not in known
     ]

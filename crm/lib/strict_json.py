@@ -35,9 +35,9 @@ class InvalidJSON(ValueError):
         self.pointer = pointer
 
 
-def read_object(raw: bytes) -> dict[str, Any]:
+def read_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """
-    Read `raw` as one JSON object.
+    Read `raw` as one JSON object, nested at most `max_depth` deep.
 
     Raises:
         InvalidJSON: it is not, or it holds something no two programs read alike.
@@ -48,7 +48,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
         raise _explain(raw, error) from error
     if type(value) is not dict:
         raise InvalidJSON("not_an_object", "The body must be a JSON object.")
-    keys = _count_keys(value)
+    keys = _count_keys(value, max_depth)
     # Every pair ends its key with `":`, so equal counts prove that no key came twice. A text such as ":-)" makes the
     # first count larger, and only then is the slower proof needed.
     if len(_KEY_END.findall(raw)) != keys:
@@ -78,14 +78,14 @@ def _explain(raw: bytes, error: orjson.JSONDecodeError) -> InvalidJSON:
     return InvalidJSON("invalid_json", f"The body is not JSON: line {error.lineno}, column {error.colno}.")
 
 
-def _count_keys(value: Any) -> int:
+def _count_keys(value: Any, max_depth: int) -> int:
     """Count the keys of all objects, level by level, and refuse what is nested too deep."""
     keys = depth = 0
     level = [value]
     while level:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise InvalidJSON("too_deep", f"The body is nested more than {MAX_DEPTH} levels deep.")
+        if depth > max_depth:
+            raise InvalidJSON("too_deep", f"The body is nested more than {max_depth} levels deep.")
         below: list[Any] = []
         for node in level:
             if type(node) is dict:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.lib.durations import parse_duration
 from crm.rules import InvalidRule, parse_rule
+from crm.rules.menu import menu
 from crm.rules.words import OPERATORS
 
 SPARE = 1  # an empty line to fill in, behind those that are
@@ -181,12 +182,24 @@ def _as_shown(tests: Any) -> list[tuple[Any, Any, str]]:
 # --- rules about the customer ----------------------------------------------------------------------
 
 
+class RuleWidget(forms.Textarea):
+    """The rule builder (templates/components/rule_builder.html); without JavaScript, the rule as JSON."""
+
+    template_name = "journeys/builder_rule.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        return {**context, "builder": {"name": name, "text": value, "faults": (), "menu": menu()}}
+
+    def id_for_label(self, id_: str, index: Any = None) -> str:
+        return f"rule-{id_.removeprefix('id_')}"
+
+
 class RuleField(forms.JSONField):
     """A rule in the one rule grammar; nothing said is everybody."""
 
     def __init__(self, **kwargs: Any) -> None:
-        widget = forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "code"})
-        super().__init__(required=False, widget=widget, **kwargs)
+        super().__init__(required=False, widget=RuleWidget, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else json.dumps(value or {}, indent=2, ensure_ascii=False)

@@ -21,6 +21,7 @@ from journeys.flows.calendar import DAYS
 from journeys.flows.definition import Fault, InvalidDefinition, parse_definition
 from journeys.flows.trees import Json
 from journeys.forms.choices import Choices, with_current
+from journeys.forms.details import JsonObjectField
 from journeys.forms.fields import ClockField, EventField, RuleField, SpanField, TextField, WhereField, understood
 from journeys.forms.fields import shown as shown_value
 from journeys.forms.lines import Line, Lines
@@ -466,20 +467,11 @@ class FlowForm(StepForm):
 class JsonForm(StepForm):
     """A step as JSON, without the steps it leads into."""
 
-    text = TextField(label=_("The step as JSON"), rows=14, code=True)
+    text = JsonObjectField(label=_("The step as JSON"))
 
     def read(self, step: Json) -> Json:
         said = {key: value for key, value in trees.without_lists(step).items() if key != "id"}
         return {"id": step.get("id"), "text": json.dumps(said, indent=2, ensure_ascii=False)}
-
-    def clean_text(self) -> Json:
-        try:
-            said = json.loads(self.cleaned_data["text"])
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(_t("This is no JSON: %(error)s") % {"error": error}) from error
-        if not isinstance(said, dict):
-            raise forms.ValidationError(_t("A step is an object: {…}."))
-        return said
 
     def edited(self) -> Json:
         if not self.changed_data:

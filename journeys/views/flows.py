@@ -14,15 +14,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from crm.access.guards import staff_of, staff_required
 from crm.lib.htmx import render_page
 from crm.lib.paging import Sort, bounded_count
-from crm.models import Topic
 from crm.views.customers import visible as visible_customer
 from crm.views.parts import choice_of, done, page_of, refused
 from journeys.flows import enrolment, repair, versions
 from journeys.flows.definition import Definition, InvalidDefinition, parse_definition
 from journeys.flows.outline import Names, Outline, outline, trigger_in_words
-from journeys.models import Enrolment, Flow, Stage
+from journeys.models import Enrolment, Flow
 from journeys.selectors import flows as counters
-from messaging.models import Template
+from journeys.views.naming import names_here
 
 NEWEST_FIRST = Sort("entered_at")
 ORDER = {Flow.State.LIVE: 0, Flow.State.PAUSED: 1, Flow.State.DRAFT: 2, Flow.State.ARCHIVED: 3}
@@ -35,7 +34,7 @@ def flow_list(request: HttpRequest) -> HttpResponse:
     flows = sorted(
         Flow.objects.select_related("live_version"), key=lambda flow: (ORDER[Flow.State(flow.state)], flow.name)
     )
-    counts, names = counters.flow_counts(flows), _names()
+    counts, names = counters.flow_counts(flows), names_here()
     rows = [{"flow": flow, "count": counts[flow.pk], "trigger": _trigger(flow, names)} for flow in flows]
     return render(request, "journeys/flow_list.html", {"rows": rows})
 
@@ -51,7 +50,7 @@ def flow_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """The flow as a tree of cards, each with its counters."""
     flow = get_object_or_404(Flow.objects.select_related("live_version__published_by"), slug=slug)
     definition = _read(flow.live_version.definition if flow.live_version else flow.draft)
-    drawn: Outline | None = outline(definition, _names()) if definition else None
+    drawn: Outline | None = outline(definition, names_here()) if definition else None
     changed = flow.live_version is not None and flow.live_version.fingerprint != versions.fingerprint(flow.draft)
     context = {
         "flow": flow,
@@ -64,20 +63,6 @@ def flow_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "versions": list(flow.versions.select_related("published_by").defer("definition")[:10]),
     }
     return render_page(request, "journeys/flow_detail.html", context, partial="record")
-
-
-@require_POST
-@staff_required("flows.publish")
-def flow_publish(request: HttpRequest, slug: str) -> HttpResponse:
-    """Freeze the draft as the next version and let customers in."""
-    flow, url = _flow(slug)
-    try:
-        version = versions.publish(flow, actor=staff_of(request), now=timezone.now())
-    except InvalidDefinition as error:
-        return refused(request, _("It has faults: %(faults)s") % {"faults": "; ".join(map(str, error.faults[:3]))}, url)
-    except versions.CannotPublish as error:
-        return refused(request, str(error), url)
-    return done(request, _("Version %(n)s is live.") % {"n": version.number}, url)
 
 
 @require_POST
@@ -153,7 +138,7 @@ def _titles(json: object) -> dict[str, str]:
     """Each step's title by its id, in the order of the tree; nothing when the definition cannot be read."""
     definition = _read(json)
     titles: dict[str, str] = {}
-    waiting = outline(definition, _names()).cards[::-1] if definition else []
+    waiting = outline(definition, names_here()).cards[::-1] if definition else []
     while waiting:
         card = waiting.pop()
         titles[card.id] = card.title
@@ -202,13 +187,3 @@ def _read(definition: object) -> Definition | None:
         return parse_definition(definition)
     except InvalidDefinition:
         return None
-
-
-def _names() -> Names:
-    """What templates, topics and stages are called here."""
-    stages = Stage.objects.select_related("journey")
-    return Names(
-        templates=dict(Template.objects.values_list("slug", "name")),
-        topics=dict(Topic.objects.values_list("slug", "name")),
-        stages={(stage.journey.slug, stage.slug): stage.label for stage in stages},
-    )

@@ -14,6 +14,7 @@ from journeys.flows.steps import AnyStep
 from journeys.forms import steps, terms
 from journeys.forms.choices import Choices
 
+pytestmark = pytest.mark.django_db  # the rule builder offers segments and stages
 CHOICES = Choices([("hello", "Hello")], [("brand_news", "News")], [("five.a", "A")], [], [("other", "Other")], [], [])
 WHERE = [
     {"property": "total", "op": "gte", "value": 1000}, {"property": "sku", "op": "eq", "value": "1000"},

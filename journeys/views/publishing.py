@@ -1,0 +1,96 @@
+"""Before a flow goes live: what stands in the way, what becomes of people inside, who could enter at once."""
+
+from __future__ import annotations
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from crm.access.guards import staff_of, staff_required
+from crm.views.parts import done, refused
+from journeys.flows import intake, people, versions
+from journeys.flows.definition import InvalidDefinition
+from journeys.flows.impact import Fate, PeopleInside
+from journeys.models import Flow
+
+CHOICES = (
+    (PeopleInside.PIN, gettext_lazy("They finish the version they entered with")),
+    (PeopleInside.FOLLOW, gettext_lazy("They go on in the new version, from the step where they stand")),
+    (PeopleInside.DRAIN, gettext_lazy("They leave the flow")),
+)
+FATES = {
+    Fate.STAYS: gettext_lazy("finish the old version"),
+    Fate.GOES_ON: gettext_lazy("go on as before"),
+    Fate.WAITS: gettext_lazy("wait until another time"),
+    Fate.DUE: gettext_lazy("go on at once: their wait is over"),
+    Fate.ASKED: gettext_lazy("have their date read anew"),
+    Fate.LEAVES: gettext_lazy("leave"),
+}
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required("flows.publish")
+def flow_publish(request: HttpRequest, slug: str) -> HttpResponse:
+    """GET shows what publishing would do; POST does it: `people_inside`, and `backfill` to let others in too."""
+    flow = get_object_or_404(Flow.objects.select_related("live_version"), slug=slug)
+    if request.method == "GET":
+        return _preview(request, flow)
+    url, chosen = reverse("journeys:flow_detail", args=[slug]), request.POST.get("people_inside", PeopleInside.PIN)
+    if chosen not in list(PeopleInside):
+        raise BadRequest(_("There is no such choice for people inside."))
+    try:
+        version = versions.publish(
+            flow, actor=staff_of(request), now=timezone.now(), people_inside=PeopleInside(chosen),
+            backfill="backfill" in request.POST,
+        )  # fmt: skip
+    except InvalidDefinition as error:
+        return refused(request, _("It has faults: %(faults)s") % {"faults": "; ".join(map(str, error.faults[:3]))}, url)
+    except versions.CannotPublish as error:
+        return refused(request, str(error), url)
+    return done(request, _("Version %(n)s is live.") % {"n": version.number}, url)
+
+
+def _preview(request: HttpRequest, flow: Flow) -> HttpResponse:
+    if flow.state == Flow.State.ARCHIVED:
+        return HttpResponseRedirect(reverse("journeys:flow_detail", args=[flow.slug]))
+    now, faults = timezone.now(), versions.faults_of(flow.draft, slug=flow.slug)
+    context = {"flow": flow, "faults": faults}
+    if not faults:
+        choices = [
+            (choice, label, people.preview(flow, flow.draft, choice, now=now)) for choice, label in CHOICES
+        ]  # fmt: skip
+        context |= {
+            "inside": choices[0][2].total.total(),
+            "choices": [
+                {
+                    "value": choice.value,
+                    "label": label,
+                    "total": [(FATES[fate], number) for fate, number in sorted(impact.total.items())],
+                    "steps": [
+                        (step, [(FATES[fate], number) for fate, number in sorted(fates.items())])
+                        for step, fates in sorted(impact.steps.items())
+                    ],
+                }
+                for choice, label, impact in choices
+            ],
+            "backfill": intake.count(flow.draft, now=now),
+        }
+    return render(request, "journeys/flow_publish.html", context)
+
+
+@require_POST
+@staff_required("flows.publish")
+def flow_archive(request: HttpRequest, slug: str) -> HttpResponse:
+    """Put the flow away; whoever is inside leaves, its history stays."""
+    flow = get_object_or_404(Flow, slug=slug)
+    url = reverse("journeys:flow_detail", args=[slug])
+    try:
+        left = versions.archive(flow, now=timezone.now())
+    except versions.CannotPublish as error:
+        return refused(request, str(error), url)
+    return done(request, _("Put away. %(n)s people left the flow.") % {"n": left}, url)
