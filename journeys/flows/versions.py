@@ -82,7 +82,9 @@ def publish(
         InvalidDefinition: the draft has faults.
         CannotPublish: the flow is archived.
     """
-    stored = Flow.objects.select_for_update(of=("self",)).select_related("live_version").get(pk=flow.pk)
+    # Without its key: the runner, whose rows this waits for, needs to refer to the flow when it commits.
+    locked = Flow.objects.select_for_update(of=("self",), no_key=True)
+    stored = locked.select_related("live_version").get(pk=flow.pk)
     if stored.state == Flow.State.ARCHIVED:
         raise CannotPublish(_("This flow is archived."))
     faults = faults_of(stored.draft, slug=stored.slug)

@@ -15,6 +15,7 @@ from journeys.models import (
     Enrolment,
     Flow,
     FlowVersion,
+    Intake,
     Journey,
     Position,
     Stage,
@@ -28,8 +29,8 @@ from tests.journeys.happenings import day
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Enrolment, Flow, FlowVersion, Journey, Position, Stage, StageMove, StageRule, StepVisit]
-READ_ONLY = [Enrolment, FlowVersion, Position, StageMove, StepVisit]
+MODELS = [Enrolment, Flow, FlowVersion, Intake, Journey, Position, Stage, StageMove, StageRule, StepVisit]
+READ_ONLY = [Enrolment, FlowVersion, Intake, Position, StageMove, StepVisit]
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ def boss() -> Client:
 
 @pytest.fixture
 def something_of_everything() -> None:
-    EnrolmentFactory.create(due_at=NOON)
+    run = EnrolmentFactory.create(due_at=NOON)
+    Intake.objects.create(version=run.version, kind=Intake.Kind.BACKFILL, at=NOON)
     for number in (0, 2):
         runner.run_due(now=day(number), limit=10)
 
