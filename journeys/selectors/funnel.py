@@ -1,0 +1,103 @@
+"""The funnel: of those who came to a journey in a period, how many went how far, within which time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Min, Q, QuerySet
+
+from crm.models import Customer, User
+from journeys.models import Journey, Stage, StageMove
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStage:
+    """
+    A step of the funnel.
+
+    Attributes:
+        reached: how many of the cohort came here or further within the window.
+        share: of the whole cohort, in percent; None when it is empty.
+        from_before: of those who reached the stage before, in percent.
+        median: half of those who came here needed at most so long since they were first known.
+    """
+
+    stage: Stage
+    reached: int
+    share: int | None
+    from_before: int | None
+    median: timedelta | None
+
+
+def funnel(
+    journey: Journey, user: User, *, since: datetime, until: datetime, window: timedelta, customers: Any = None
+) -> list[FunnelStage]:
+    """
+    The stages for the cohort that first stood in the journey from `since` to `until`, first to last.
+
+    Two queries and one for each stage's median. Who skips a stage counts as having reached it.
+
+    Args:
+        window: how long after their beginning a customer's further stages count.
+        customers: a queryset that narrows the cohort.
+    """
+    stages = list(journey.stages.select_related("journey").order_by("rank", "pk"))
+    people = _cohort(journey, user, stages, since, until, customers)
+    counted = people.aggregate(
+        **{f"n{index}": Count("customer", filter=_in_time(index, window)) for index in range(len(stages))}
+    )
+    found: list[FunnelStage] = []
+    for index, stage in enumerate(stages):
+        reached = counted[f"n{index}"]
+        before = found[-1].reached if found else None
+        found.append(
+            FunnelStage(
+                stage=stage,
+                reached=reached,
+                share=_percent(reached, counted["n0"]),
+                from_before=_percent(reached, before) if before is not None else None,
+                median=_median(people.filter(_in_time(index, window)), index, reached) if index else None,
+            )
+        )
+    return found
+
+
+def members(
+    journey: Journey, user: User, *, since: datetime, until: datetime, window: timedelta, stage: Stage
+) -> QuerySet[Customer]:
+    """The people behind one number of the funnel."""
+    stages = list(journey.stages.order_by("rank", "pk"))
+    people = _cohort(journey, user, stages, since, until, None).filter(_in_time(stages.index(stage), window))
+    return Customer.objects.filter(pk__in=people.values("customer"))
+
+
+def _cohort(
+    journey: Journey, user: User, stages: Sequence[Stage], since: datetime, until: datetime, customers: Any
+) -> QuerySet[Any, Any]:
+    """One row a customer, with `t0`, `t1`, … when they first stood in a stage or beyond it; t0 lies in the period."""
+    visible: Any = Customer.objects.visible_to(user) if customers is None else customers
+    first: dict[str, Any] = {
+        f"t{index}": Min("effective_at", filter=Q(to_stage__rank__gte=stage.rank)) for index, stage in enumerate(stages)
+    }
+    moves: Any = StageMove.objects.filter(journey=journey, would_have=False, customer__in=visible.values("pk"))
+    people: QuerySet[Any, Any] = moves.order_by().values("customer").annotate(**first)
+    return people.filter(t0__gte=since, t0__lt=until)
+
+
+def _in_time(index: int, window: timedelta) -> Q:
+    return Q(**{f"t{index}__lte": F("t0") + window})
+
+
+def _median(people: QuerySet[Any, Any], index: int, count: int) -> timedelta | None:
+    if not count:
+        return None
+    spans = people.annotate(span=F(f"t{index}") - F("t0")).order_by("span").values_list("span", flat=True)
+    middle: timedelta = spans[(count - 1) // 2]
+    return middle
+
+
+def _percent(part: int, whole: int | None) -> int | None:
+    return round(100 * part / whole) if whole else None

@@ -1,0 +1,45 @@
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.factories.crm import CustomerFactory, PurchaseFactory
+
+pytestmark = pytest.mark.django_db
+
+FUNNEL = "/journeys/map/five-stage/funnel/"
+
+
+def test_each_number_leads_to_its_people(manager: Client) -> None:
+    now = timezone.now()
+    buyer, looker = (CustomerFactory(name=name, created_at=now - timedelta(days=9)) for name in ("Buyer", "Looker"))
+    PurchaseFactory(customer=buyer, placed_at=now - timedelta(days=1))
+
+    rows = {row.stage.slug: (row, url) for row, url in manager.get(FUNNEL).context["rows"]}
+
+    assert rows["awareness"][0].reached == 2
+    assert (rows["purchase"][0].reached, rows["purchase"][0].share) == (1, 50)
+    page = manager.get(rows["purchase"][1]).content.decode()
+    assert "Buyer" in page
+    assert "Looker" not in page
+    assert looker.name in manager.get(rows["awareness"][1]).content.decode()
+    # Too late for a window of a week.
+    rows = {row.stage.slug: row.reached for row, _url in manager.get(f"{FUNNEL}?window=7").context["rows"]}
+    assert rows["purchase"] == 0
+
+
+def test_an_empty_funnel_says_so(manager: Client) -> None:
+    assert "Nobody came in this time" in manager.get(FUNNEL).content.decode()
+    assert "Nobody yet" in manager.get(f"{FUNNEL}people/?stage=purchase").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/journeys/map/lost/funnel/", 404), (f"{FUNNEL}?days=5", 400), (f"{FUNNEL}?window=x", 400),
+        (f"{FUNNEL}people/?stage=lost", 404), (f"{FUNNEL}people/", 404),
+    ],
+)  # fmt: skip
+def test_an_address_that_says_nothing_is_refused(manager: Client, address: str, status: int) -> None:
+    assert manager.get(address).status_code == status
