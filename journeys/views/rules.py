@@ -16,8 +16,8 @@ from crm.lib.htmx import render_page
 from crm.views.parts import done, refused
 from journeys.forms.rules import RuleEditor
 from journeys.models import Journey, StageRule
-from journeys.selectors.evidence import evidence_in_words, who_would_move
 from journeys.stages import replaying, rulebook
+from journeys.stages.evidence import evidence_in_words, who_would_move
 
 
 @require_GET

@@ -12,8 +12,8 @@ from crm.models import User
 from journeys import tasks
 from journeys.forms.rules import RuleEditor
 from journeys.models import Journey, Stage, StageRule
-from journeys.selectors.evidence import evidence_in_words
 from journeys.stages import replaying
+from journeys.stages.evidence import evidence_in_words
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import CustomerFactory
 from tests.journeys.happenings import day, happens, stands
