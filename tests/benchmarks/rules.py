@@ -145,7 +145,7 @@ def _as_members(segment: Segment, ids: str) -> str:
 
 
 def _fill(people: int) -> None:
-    """People with two events each within four months, and an order for every other one."""
+    """People with two events each within four months, and an order for every other one; in their order, for speed."""
     start = (Customer.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
     ids = f"{start} + n"
     _run(
@@ -156,13 +156,13 @@ def _fill(people: int) -> None:
     names = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(NAMES))
     _run(
         f"INSERT INTO crm_event (customer_id, name, occurred_at, received_at, source, dedupe_key, properties, "
-        f"object_type) SELECT {start} + n * 7919 % {people}, CASE n % {len(NAMES)} {names} END, "
+        f"object_type) SELECT {start} + n / 2, CASE n / 3 % {len(NAMES)} {names} END, "
         f"{_at(NOW, 'n % 120')}, {_at(NOW)}, 'bench', 'rules:' || n, {_json(PRICE)}, '' FROM {_series(2 * people)}"
     )
     _run(
         f"INSERT INTO crm_purchase (public_id, customer_id, source, reference, status, currency, total_minor, "
         f"refunded_minor, discount_minor, coupon, payment_method, placed_at, recorded_at) SELECT {_uuid()}, "
-        f"{start} + n * 7919 % {people}, 'bench', 'rules:' || n, 'placed', 'THB', n % 2000 * 100, 0, 0, '', '', "
+        f"{start} + n * 2, 'bench', 'rules:' || n, 'placed', 'THB', n % 2000 * 100, 0, 0, '', '', "
         f"{_at(NOW, 'n % 700')}, {_at(NOW)} FROM {_series(people // 2)}"
     )
     if connection.vendor == "postgresql":
@@ -171,7 +171,7 @@ def _fill(people: int) -> None:
 
 
 PLAN = """{"plan": "' || CASE n % 4 WHEN 0 THEN 'gold' ELSE 'free' END || '"}"""
-PRICE = """{"price": ' || n % 1000 || ', "sku": "KTL-1"}"""
+PRICE = """{"price": ' || (n % 1000) || ', "sku": "KTL-1"}"""
 
 
 def _json(text: str) -> str:
