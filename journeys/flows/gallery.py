@@ -183,7 +183,7 @@ REFERRAL = FlowPreset(
     "referral-invitation",
     "Referral invitation",
     "ชวนแนะนำเพื่อน",
-    "Invites whoever has become an advocate to bring a friend, and thanks them when one has bought.",
+    "Invites whoever has become an advocate to bring a friend; the goal is that the friend buys.",
     {
         "trigger": {"stage": {"journey": "five-stage", "stage": "advocacy"}},
         "reentry": {"policy": "once"},

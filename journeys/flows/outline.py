@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
@@ -89,6 +89,14 @@ class Outline:
     trigger: str
     terms: list[tuple[str, str]]
     cards: list[Card]
+
+    def every_card(self) -> Iterator[Card]:
+        """The cards in the order of the tree, those of a card's paths behind it."""
+        waiting = self.cards[::-1]
+        while waiting:
+            card = waiting.pop()
+            yield card
+            waiting += [inner for path in card.paths[::-1] for inner in path.cards[::-1]]
 
 
 def outline(definition: Definition, names: Names) -> Outline:

@@ -54,7 +54,10 @@ class SpanWidget(forms.MultiWidget):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         number, unit, *side = (str(part or "").strip() for part in super().value_from_datadict(data, files, name))
-        said = _UNITS[unit].format(int(number)) if unit in _UNITS and re.fullmatch("[0-9]{1,9}", number) else number
+        said = number
+        if number and unit in _UNITS:
+            # What is no number keeps its unit, and is refused with it.
+            said = _UNITS[unit].format(int(number)) if re.fullmatch("[0-9]{1,9}", number) else f"{number} {unit}"
         return f"-{said}" if said and side == ["before"] else said
 
 
@@ -63,7 +66,8 @@ def _apart(text: str) -> tuple[str, str]:
         found = re.fullmatch(form.format("([0-9]{1,9})"), text)
         if found and form.format(int(found[1])) == text:
             return found[1], unit
-    return text, "iso" if text else "days"
+    number, _space, unit = text.rpartition(" ")
+    return (number, unit) if unit in _UNITS else (text, "iso" if text else "days")
 
 
 class SpanField(forms.CharField):

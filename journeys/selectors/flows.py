@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Case, Count, Q, QuerySet, When
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from crm.lib.memo import once
 from crm.models import Customer, User
@@ -53,6 +53,7 @@ class StepCount:
         outcomes: how it went for those who left, by the visit's word.
         sent, delivered, failed_messages, unclear, on_the_way: messages of a send step, by what became of them.
         withheld: (reason in words, how many), the most frequent first.
+        converted: runs that reached the goal after the step.
     """
 
     entered: int = 0
@@ -65,6 +66,7 @@ class StepCount:
     unclear: int = 0
     on_the_way: int = 0
     withheld: list[tuple[str, int]] = field(default_factory=list)
+    converted: int = 0
 
 
 def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
@@ -84,7 +86,7 @@ def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
 
 
 def step_counts(flow: Flow) -> dict[str, StepCount]:
-    """Counters of the flow's steps by step id, in three queries."""
+    """Counters of the flow's steps by step id, in four queries."""
     found: dict[str, StepCount] = defaultdict(StepCount)
     standing = Enrolment.objects.filter(flow=flow, state__in=[State.ACTIVE, State.FAILED])
     for row in standing.values("step", "state").annotate(n=Count("pk")).order_by():
@@ -98,6 +100,10 @@ def step_counts(flow: Flow) -> dict[str, StepCount]:
     for visit in visits:
         found[visit["step"]].entered += visit["n"]
         found[visit["step"]].outcomes[visit["outcome"]] = visit["n"]
+    converted = StepVisit.objects.filter(flow=flow, enrolment__goal_at__gte=F("left_at"))
+    reached = converted.values_list("step").annotate(n=Count("enrolment", distinct=True)).order_by()
+    for step, number in reached:
+        found[step].converted = number
     _count_messages(flow, found)
     return dict(found)
 

@@ -93,7 +93,9 @@ def builder(request: HttpRequest, slug: str) -> HttpResponse:
     The tree, and in the panel what the address asks for: `step`, `card` (a term), `add` (a place), perhaps with `kind`.
     """
     flow = get_object_or_404(Flow.objects.select_related("live_version"), slug=slug)
-    return _show(request, flow, _panel(request, flow))
+    response = _show(request, flow, _panel(request, flow))
+    response["HX-Push-Url"] = request.get_full_path()  # also after a POST, which redirects here
+    return response
 
 
 def _show(request: HttpRequest, flow: Flow, panel: Json, *, status: int = 200) -> HttpResponse:

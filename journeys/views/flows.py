@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from crm.access.guards import staff_of, staff_required
-from crm.lib.htmx import render_page
+from crm.lib.htmx import render_page, wants
 from crm.lib.paging import Sort, bounded_count
 from crm.views.customers import visible as visible_customer
 from crm.views.parts import choice_of, done, page_of, refused
@@ -49,6 +49,7 @@ def _trigger(flow: Flow, names: Names) -> str:
 def flow_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """The flow as a tree of cards, each with its counters."""
     flow = get_object_or_404(Flow.objects.select_related("live_version__published_by"), slug=slug)
+    live = wants(request, "counts")  # the page asks again for its counters
     definition = _read(flow.live_version.definition if flow.live_version else flow.draft)
     drawn: Outline | None = outline(definition, names_here()) if definition else None
     changed = flow.live_version is not None and flow.live_version.fingerprint != versions.fingerprint(flow.draft)
@@ -62,7 +63,7 @@ def flow_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "faults": versions.faults_of(flow.draft, slug=flow.slug) if changed or flow.live_version is None else [],
         "versions": list(flow.versions.select_related("published_by").defer("definition")[:10]),
     }
-    return render_page(request, "journeys/flow_detail.html", context, partial="record")
+    return render_page(request, "journeys/flow_detail.html", context, partial="counts" if live else "record")
 
 
 @require_POST
@@ -137,13 +138,7 @@ def run_detail(request: HttpRequest, number: int) -> HttpResponse:
 def _titles(json: object) -> dict[str, str]:
     """Each step's title by its id, in the order of the tree; nothing when the definition cannot be read."""
     definition = _read(json)
-    titles: dict[str, str] = {}
-    waiting = outline(definition, names_here()).cards[::-1] if definition else []
-    while waiting:
-        card = waiting.pop()
-        titles[card.id] = card.title
-        waiting += [inner for path in card.paths[::-1] for inner in path.cards[::-1]]
-    return titles
+    return {card.id: card.title for card in outline(definition, names_here()).every_card()} if definition else {}
 
 
 @require_POST

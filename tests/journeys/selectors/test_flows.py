@@ -67,6 +67,18 @@ def test_a_steps_card_counts_who_came_who_waits_and_what_became_of_its_messages(
     assert [n for _reason, n in ask.withheld] == [2, 1]
 
 
+def test_a_steps_card_counts_who_reached_the_goal_after_it() -> None:
+    flow = live_flow(PAUSE, ASK)
+    for reached in (later(days=3), later(hours=1), None):
+        gone = ended(flow, Enrolment.State.COMPLETED, goal_at=reached)
+        for step, visit in (("pause", 1), ("ask", 1), ("ask", 2)):
+            StepVisit.objects.create(
+                enrolment=gone, flow=flow, step=step, visit=visit, outcome="queued", arrived_at=NOON,
+                left_at=later(days=1) if step == "ask" else NOON,
+            )  # fmt: skip
+    assert {step: count.converted for step, count in flows.step_counts(flow).items()} == {"pause": 2, "ask": 1}
+
+
 def test_runs_are_those_of_customers_one_may_see() -> None:
     flow = live_flow(PAUSE)
     EnrolmentFactory(flow=flow)

@@ -50,6 +50,16 @@ def test_a_flow_is_read_as_cards_with_counters(manager: Client) -> None:
     assert manager.get(f"{LIST}lost/").status_code == 404
 
 
+def test_the_page_asks_again_for_its_counters_alone(manager: Client, htmx: Callable[[str], dict[str, str]]) -> None:
+    flow = live_flow(PAUSE)
+    url = f"{LIST}{flow.slug}/"
+    assert 'id="counts-pause" hidden' in manager.get(url).content.decode()
+    EnrolmentFactory(flow=flow, step="pause")
+    body = manager.get(url, headers=htmx("counts")).content.decode()
+    assert body.strip().startswith('<ul class="step-counts" id="counts-pause" hx-swap-oob="true">')
+    assert "<b>1</b> waiting" in body
+
+
 class TestTheButtons:
     def test_a_draft_is_published_paused_and_resumed(self, manager: Client) -> None:
         flow = FlowFactory()
