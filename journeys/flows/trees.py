@@ -18,6 +18,8 @@ from typing import Any
 
 Json = dict[str, Any]
 START = "start"
+_FIRST = ("id", "type", "trigger", "audience", "reentry", "exits", "goal", "holdout", "name", "property", "op", "value")
+_LAST = ("if", "paths", "then", "else", "missing", "past", "steps")
 _PART = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 
@@ -201,6 +203,16 @@ def move(definition: Any, step_id: str, by: int) -> Json:
 def can_move(definition: Any, step_id: str, by: int) -> bool:
     siblings, index, parent = _where(definition, step_id)
     return parent is not None or 0 <= index + by < len(siblings)
+
+
+def in_reading_order(value: Any) -> Any:
+    """The same JSON with the keys where a reader looks for them; a database may give them back in any order."""
+    if isinstance(value, list):
+        return [in_reading_order(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known = sorted(value, key=lambda key: (key in _LAST, (_FIRST + _LAST).index(key) if key in _FIRST + _LAST else 99))
+    return {key: in_reading_order(value[key]) for key in known}
 
 
 def _ways(holder: Json, name: str) -> list[str]:

@@ -470,7 +470,8 @@ class JsonForm(StepForm):
     text = JsonObjectField(label=_("The step as JSON"))
 
     def read(self, step: Json) -> Json:
-        said = {key: value for key, value in trees.without_lists(step).items() if key != "id"}
+        bare = trees.in_reading_order(trees.without_lists(step))
+        said = {key: value for key, value in bare.items() if key != "id"}
         return {"id": step.get("id"), "text": json.dumps(said, indent=2, ensure_ascii=False)}
 
     def edited(self) -> Json:

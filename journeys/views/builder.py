@@ -254,7 +254,7 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
 def definition(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole draft as JSON: to be copied, or to be replaced."""
     flow = _flow(slug)
-    text = json.dumps(flow.draft, indent=2, ensure_ascii=False)
+    text = json.dumps(trees.in_reading_order(flow.draft), indent=2, ensure_ascii=False)
     form = DefinitionForm(posted(request), initial={"definition": text})
     if request.method == "GET" or not form.is_valid():
         context = {"flow": flow, "form": form, "text": text}

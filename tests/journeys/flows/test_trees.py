@@ -119,3 +119,11 @@ def test_lists_that_are_missing_are_made() -> None:
     task = {"steps": [{"id": "t", "type": "task", "wait_for_outcome": {"then": [{"outcome": "yes"}]}}]}
     edited = trees.insert(task, "in.t.wait_for_outcome.then[0].steps", NEW)
     assert edited["steps"][0]["wait_for_outcome"]["then"][0]["steps"] == [NEW]
+
+
+def test_json_is_shown_in_the_order_people_read_it() -> None:
+    stored = {"steps": [{"for": "P1D", "id": "a", "type": "wait"}], "goal": {"event": "A"}, "trigger": {"manual": True}}
+    ordered = trees.in_reading_order(stored)
+    assert ordered == stored
+    assert list(ordered) == ["trigger", "goal", "steps"]
+    assert list(ordered["steps"][0]) == ["id", "type", "for"]
