@@ -20,7 +20,7 @@ from crm.models import User
 from journeys.flows import repair, versions
 from journeys.flows.definition import InvalidDefinition
 from journeys.flows.versions import CannotPublish
-from journeys.models import Enrolment, Flow, FlowVersion, Intake, StepVisit
+from journeys.models import DraftEdit, Enrolment, Flow, FlowVersion, Intake, StepVisit
 
 
 class VersionInline(ReadOnlyInline):
@@ -136,3 +136,14 @@ class StepVisitAdmin(ReadOnlyAdmin):
     search_fields = ("=step", "enrolment__customer__search_text")
     ordering = ("-id",)
     show_full_result_count = False
+
+
+@admin.register(DraftEdit)
+class DraftEditAdmin(ReadOnlyAdmin):
+    """What undo and redo go along."""
+
+    list_display = ("flow", "number", "is_current", "edited_at")
+    list_filter = ("is_current",)
+    list_select_related = ("flow",)
+    search_fields = ("flow__slug", "flow__name")
+    ordering = ("-pk",)
