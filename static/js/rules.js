@@ -53,7 +53,7 @@ class Builder {
     this.tree = root.querySelector("[data-rule-tree]");
     this.text = root.querySelector("textarea");
     this.preview = root.querySelector("[data-rule-preview]");
-    this.menu = JSON.parse(root.querySelector("script").textContent);
+    this.menu = JSON.parse(root.querySelector("[data-rule-menu]").content.textContent);
     this.words = this.menu.words;
     this.offers = new Map(this.menu.offers.map((offer) => [offer.kind, offer]));
     this.properties = new Map();

@@ -78,6 +78,19 @@ def test_a_step_is_added_edited_moved_and_taken_back_without_leaving_the_page(ma
     expect(manager.get_by_role("button", name="Undo")).to_be_disabled()
 
 
+def test_whom_it_is_for_is_built_condition_by_condition(manager: Page) -> None:
+    flow = draft()
+    Flow.objects.filter(pk=flow.pk).update(draft={**flow.draft, "audience": {"purchases": {"count": {"gte": 2}}}})
+    manager.goto("/journeys/flows/ask/edit/")
+    manager.locator("#term-audience").click()
+    expect(manager.locator("#panel [data-rule-tree]")).to_be_visible()
+    expect(manager.locator("#panel [data-rule-tree] input").first).to_have_value("2")
+    manager.locator("#panel [data-rule-tree] input").first.fill("3")
+    manager.locator("#panel").get_by_role("button", name="Save").click()
+    expect(manager.locator("#term-audience")).to_contain_text("at least 3")
+    assert Flow.objects.get(slug="ask").draft["audience"] == {"purchases": {"count": {"gte": 3}}}
+
+
 def test_it_needs_no_mouse(manager: Page) -> None:
     draft()
     manager.goto("/journeys/flows/ask/edit/")

@@ -89,6 +89,7 @@ def test_a_flow_is_published_read_paused_and_resumed(manager: Page) -> None:
     manager.get_by_role("link", name="Ask how it was").click()
     expect(manager.locator(".tree")).to_contain_text("Wait 1 day")
     expect(manager.locator(".tree")).to_contain_text("Regulars")
+    manager.get_by_role("link", name="Publish…").click()
     for button, state in (("Publish", "live"), ("Pause", "paused"), ("Resume", "live")):
         manager.get_by_role("button", name=button).click()
         expect(manager.locator("h1 .pill")).to_have_text(state)
