@@ -7,232 +7,22 @@ manner, comes through unharmed. A kind that has no form of its own here is edite
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from journeys.flows import trees
-from journeys.flows.calendar import DAYS
-from journeys.flows.definition import Fault, InvalidDefinition, parse_definition
 from journeys.flows.trees import Json
 from journeys.forms.choices import Choices, with_current
-from journeys.forms.details import JsonObjectField
-from journeys.forms.fields import ClockField, EventField, RuleField, SpanField, TextField, WhereField, understood
+from journeys.forms.fields import RuleField, SpanField, TextField, understood
 from journeys.forms.fields import shown as shown_value
-from journeys.forms.lines import Line, Lines
+from journeys.forms.lines import Line
+from journeys.forms.step_form import JsonForm, StepForm
+from journeys.forms.waits import WaitEventForm, WaitForm, WaitRuleForm
 
-_DAYS = list(
-    zip(DAYS, [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")], strict=True)
-)  # fmt: skip
 _CHANNELS = [("sms", _("SMS")), ("email", _("Email")), ("line", _("LINE"))]
-
-
-class StepForm(forms.Form):
-    """
-    A step's form.
-
-    Attributes:
-        keys: the JSON key of a field that is called otherwise.
-        when: fields that matter only while another says so: {"until_attribute": "mode-until"}.
-        lists: lines the step has: (name in the form, kind of line, what the list is called).
-    """
-
-    keys: ClassVar[Mapping[str, str]] = {}
-    when: ClassVar[Mapping[str, str]] = {}
-    lists: ClassVar[Sequence[tuple[str, type[Line], Any]]] = ()
-
-    id = forms.SlugField(
-        label=_("Id of the step"), max_length=64,
-        help_text=_("Whoever is inside is followed by it: with another id it is another step."),
-    )  # fmt: skip
-
-    def __init__(self, step: Json, choices: Choices, data: Any = None, *, is_new: bool = False) -> None:
-        super().__init__(data, initial=self.read(step), use_required_attribute=False)
-        self.step, self.is_new = step, is_new
-        self.offer(choices)
-        self.order_fields([name for name in self.fields if name != "id"])
-        self.lines = {name: Lines(kind, name, self.entries(name), data) for name, kind, _label in self.lists}
-
-    def offer(self, choices: Choices) -> None:
-        """Fill the selects with what this shop has."""
-
-    def entries(self, name: str) -> list[Any]:
-        """The entries of a list as they stand."""
-        found = self.step.get(name)
-        return found if isinstance(found, list) else []
-
-    def read(self, step: Json) -> Json:
-        """What the fields show at first."""
-        return {name: step[key] for name in self.base_fields if (key := self.keys.get(name, name)) in step}
-
-    def write(self, step: Json, name: str, value: Any) -> None:
-        """Put what a field says into the JSON; a field left empty has no key."""
-        key = self.keys.get(name, name)
-        if value in ("", None, [], {}) and not self.fields[name].required and not isinstance(value, bool):
-            step.pop(key, None)
-        else:
-            step[key] = value
-
-    def write_lines(self, step: Json, name: str, entries: list[Json]) -> None:
-        step[name] = entries
-
-    def edited(self) -> Json:
-        """The step as it is now said; asked once the form is valid."""
-        step = deepcopy(self.step)
-        for name, field in self.fields.items():
-            if name in self.changed_data or (self.is_new and field.required):
-                self.write(step, name, self.cleaned_data[name])
-        for name, lines in self.lines.items():
-            entries = lines.edited()
-            if entries != lines.entries or self.is_new:
-                self.write_lines(step, name, entries)
-        return step
-
-    def is_valid(self) -> bool:
-        """Whether every field is right, and the step as a whole is one that could run."""
-        valid = [super().is_valid(), *(lines.is_valid() for lines in self.lines.values())]
-        if not all(valid):
-            return False
-        for fault in faults_of_step(self.edited()):
-            self._show(fault)
-        return not self.errors
-
-    def _show(self, fault: Fault) -> None:
-        place = fault.path.removeprefix("steps[0]").removeprefix(".")
-        names = {self.keys.get(name, name): name for name in self.fields}
-        if place in names:
-            self.add_error(names[place], fault.message)
-        else:
-            self.add_error(None, f"{place}: {fault.message}" if place else fault.message)
-
-    @property
-    def shown(self) -> Iterator[tuple[forms.BoundField, str]]:
-        """The fields in order, each with when it matters."""
-        for field in self.visible_fields():
-            yield field, self.when.get(field.name, "")
-
-    @property
-    def shown_lines(self) -> Iterator[tuple[str, Any, Lines]]:
-        """(name, label, lines) of each list."""
-        for name, _kind, label in self.lists:
-            yield name, label, self.lines[name]
-
-
-def faults_of_step(step: Json) -> list[Fault]:
-    """What is wrong with a step by itself, whatever stands in its lists."""
-    try:
-        parse_definition({"trigger": {"manual": True}, "steps": [trees.without_lists(step)]})
-    except InvalidDefinition as error:
-        return error.faults
-    return []
-
-
-# --- waiting ------------------------------------------------------------------------------------
-
-
-class WaitForm(StepForm):
-    keys = {"for_": "for"}
-    when = {
-        "for_": "mode-for", "attribute": "mode-until", "offset": "mode-until", "missing": "mode-until",
-        "past": "mode-until", "opens": "window-on", "closes": "window-on", "days": "window-on",
-    }  # fmt: skip
-
-    mode = forms.ChoiceField(
-        label=_("Wait"), choices=[("for", _("for so long")), ("until", _("until a date of the customer's"))],
-        widget=forms.RadioSelect, initial="for",
-    )  # fmt: skip
-    for_ = SpanField(label=_("For"), required=False)
-    attribute = forms.CharField(
-        label=_("Date"), max_length=200, required=False,
-        help_text=_("birthday, or the name of an attribute that holds a date."),
-    )  # fmt: skip
-    offset = SpanField(label=_("So long before or after it"), signed=True, required=False)
-    missing = forms.ChoiceField(label=_("Who has no such date"), required=False)
-    past = forms.ChoiceField(label=_("When it is past"), required=False)
-    window = forms.BooleanField(label=_("Go on at certain times only"), required=False)
-    opens = ClockField(label=_("From"), required=False, initial="09:00")
-    closes = ClockField(label=_("To"), required=False, initial="19:00")
-    days = forms.MultipleChoiceField(
-        label=_("On"), choices=_DAYS, required=False, initial=list(DAYS), widget=forms.CheckboxSelectMultiple
-    )
-
-    def offer(self, choices: Choices) -> None:
-        ways = [("", _("leaves the flow")), ("path", _("goes a way of their own"))]
-        for name in ("missing", "past"):
-            self.fields[name].choices = ways  # type: ignore[attr-defined]
-
-    def read(self, step: Json) -> Json:
-        said: Json = {"id": step.get("id"), "for_": step.get("for"), "mode": "until" if step.get("until") else "for"}
-        if isinstance(until := step.get("until"), dict):
-            said |= {"attribute": until.get("attribute"), "offset": until.get("offset", "")}
-        if isinstance(window := step.get("window"), dict):
-            said |= {"window": True, "opens": window.get("from"), "closes": window.get("to")}
-            said["days"] = window.get("days", list(DAYS))
-        said |= {name: "path" if isinstance(step.get(name), list) else "" for name in ("missing", "past")}
-        return said
-
-    def clean(self) -> Json:
-        said = super().clean() or {}
-        needed = {"for": ("for_",), "until": ("attribute",)}.get(said.get("mode", ""), ())
-        for name in (*needed, *(("opens", "closes", "days") if said.get("window") else ())):
-            if name not in self.errors and not said.get(name):
-                self.add_error(name, _t("This field is required."))
-        return said
-
-    def edited(self) -> Json:
-        said, step = self.cleaned_data, deepcopy(self.step)
-        changed = set(self.fields) if self.is_new else set(self.changed_data)
-        if "id" in changed:
-            step["id"] = said["id"]
-        if changed & {"mode", "for_", "attribute", "offset", "missing", "past"}:
-            self._write_time(step, said, changed)
-        if changed & {"window", "opens", "closes", "days"}:
-            self._write_window(step, said)
-        return step
-
-    def _write_time(self, step: Json, said: Json, changed: set[str]) -> None:
-        if said["mode"] == "for":
-            for key in ("until", "missing", "past"):
-                step.pop(key, None)
-            step["for"] = said["for_"]
-            return
-        step.pop("for", None)
-        step["until"] = {"attribute": said["attribute"], **({"offset": said["offset"]} if said["offset"] else {})}
-        for name in ("missing", "past"):
-            if name in changed and said[name]:
-                step.setdefault(name, [])
-            elif name in changed:
-                step.pop(name, None)
-
-    def _write_window(self, step: Json, said: Json) -> None:
-        if not said["window"]:
-            step.pop("window", None)
-            return
-        window = {"from": said["opens"], "to": said["closes"]}
-        old = step.get("window")
-        if (isinstance(old, dict) and "days" in old) or len(said["days"]) < len(DAYS):
-            window["days"] = said["days"]
-        step["window"] = window
-
-
-class WaitEventForm(StepForm):
-    event = EventField(label=_("Fact"))
-    where = WhereField()
-    timeout = SpanField(label=_("At most"))
-    look_back = SpanField(
-        label=_("Also if it was so long before"), required=False,
-        help_text=_("Without it, what happened before the wait began does not count."),
-    )  # fmt: skip
-
-
-class WaitRuleForm(StepForm):
-    rule = RuleField(label=_("Until this is true of the customer"))
-    timeout = SpanField(label=_("At most"))
 
 
 # --- ways ---------------------------------------------------------------------------------------
@@ -462,23 +252,6 @@ class FlowForm(StepForm):
     def offer(self, choices: Choices) -> None:
         found = with_current(choices.flows, self.step.get("flow"))
         self.fields["flow"].choices = found  # type: ignore[attr-defined]
-
-
-class JsonForm(StepForm):
-    """A step as JSON, without the steps it leads into."""
-
-    text = JsonObjectField(label=_("The step as JSON"))
-
-    def read(self, step: Json) -> Json:
-        bare = trees.in_reading_order(trees.without_lists(step))
-        said = {key: value for key, value in bare.items() if key != "id"}
-        return {"id": step.get("id"), "text": json.dumps(said, indent=2, ensure_ascii=False)}
-
-    def edited(self) -> Json:
-        if not self.changed_data:
-            return deepcopy(self.step)
-        said = {"id": self.cleaned_data["id"], **self.cleaned_data["text"]}
-        return trees.with_lists_of({**said, "id": self.cleaned_data["id"]}, self.step)
 
 
 FORMS: dict[str, type[StepForm]] = {

@@ -28,6 +28,7 @@ from journeys.forms import steps as step_forms
 from journeys.forms import terms as term_forms
 from journeys.forms.choices import Choices
 from journeys.forms.details import DefinitionForm, FlowNamesForm
+from journeys.forms.step_form import JsonForm
 from journeys.models import Flow
 from journeys.selectors import flows as counters
 from journeys.views.naming import names_here
@@ -138,11 +139,11 @@ def _panel(request: HttpRequest, flow: Flow) -> Json:
 
 def _step_panel(flow: Flow, step: Json, *, as_json: bool = False, data: Any = None) -> Json:
     choices = Choices.read()
-    form = step_forms.JsonForm(step, choices, data) if as_json else step_forms.form_for(step, choices, data)
+    form = JsonForm(step, choices, data) if as_json else step_forms.form_for(step, choices, data)
     step_id = trees.id_of(step)
     return {
         "kind": "step", "step": step_id, "title": NAMES.get(str(step.get("type")), step.get("type")), "form": form,
-        "as_json": isinstance(form, step_forms.JsonForm), "has_form": step.get("type") in step_forms.FORMS,
+        "as_json": isinstance(form, JsonForm), "has_form": step.get("type") in step_forms.FORMS,
         "up": trees.can_move(flow.draft, step_id, -1), "down": trees.can_move(flow.draft, step_id, 1),
     }  # fmt: skip
 

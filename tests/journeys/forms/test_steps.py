@@ -13,6 +13,7 @@ from journeys.flows import presets, trees
 from journeys.flows.steps import AnyStep
 from journeys.forms import steps, terms
 from journeys.forms.choices import Choices
+from journeys.forms.step_form import JsonForm
 
 pytestmark = pytest.mark.django_db  # the rule builder offers segments and stages
 CHOICES = Choices([("hello", "Hello")], [("brand_news", "News")], [("five.a", "A")], [], [("other", "Other")], [], [])
@@ -115,8 +116,8 @@ def test_a_step_that_is_saved_as_shown_is_what_it_was(step: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("step", [*named(KINDS)], ids=lambda step: step["type"])
 def test_so_is_one_that_is_edited_as_json(step: dict[str, Any]) -> None:
-    form = steps.JsonForm(step, CHOICES)
-    again = steps.JsonForm(step, CHOICES, sent(form))
+    form = JsonForm(step, CHOICES)
+    again = JsonForm(step, CHOICES, sent(form))
     again.is_valid()
     assert again.edited() == step
 
