@@ -67,6 +67,17 @@ class TestTheTree:
         for key in ("trigger", "exits", "goal"):
             assert manager.get(at("", query=f"card={key}")).status_code == 200
 
+    @pytest.mark.parametrize("odd", ["a/b", "../x", "a b&c?d#e%", "ก", "x" * 300])
+    def test_a_step_with_an_odd_id_can_still_be_opened_and_put_right(
+        self, manager: Client, flow: Flow, odd: str
+    ) -> None:
+        Flow.objects.update(draft={"trigger": {"manual": True}, "steps": [{**PAUSE, "id": odd}]})
+        panel = manager.get(at(""), {"step": odd}).context["panel"]
+        assert panel["step"] == odd
+        sent = {"id": "good", "mode": "for", "for__n": "1", "for__unit": "days"}
+        assert manager.post(at("_step", odd), sent).status_code == 302
+        assert ids(flow) == ["good"]
+
     def test_faults_lead_to_their_step(self, manager: Client, flow: Flow) -> None:
         Flow.objects.update(draft={**DRAFT, "steps": [{"id": "ask", "type": "send", "channel": "sms", "topic": "lost",
                                                        "template": "lost"}]})  # fmt: skip
