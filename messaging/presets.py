@@ -161,7 +161,7 @@ PRESETS = (
 
 
 def install_templates(*, now: datetime, presets: Sequence[TextPreset] = PRESETS) -> int:
-    """Publish those of the preset texts that the shop does not have yet; return how many. What staff changed is left alone."""
+    """Publish those preset texts that the shop does not have yet; return how many. What staff changed stays as it is."""
     known = set(Template.objects.values_list("slug", "channel"))
     missing = [
         (preset, channel)

@@ -8,9 +8,11 @@ from django.dispatch import receiver
 
 from crm.events.signals import customers_merged, events_recorded
 from crm.models import Customer, Event
-from messaging import conditions  # noqa: F401 - importing it registers our leaf of the rule grammar
+from messaging import (
+    conditions,  # noqa: F401 - importing it registers our leaf of the rule grammar
+    health,  # noqa: F401 - and our checks
+)
 from messaging import events as vocabulary  # noqa: F401 - and our facts
-from messaging import health  # noqa: F401 - and our checks
 from messaging.models import InboundMessage, Message
 from messaging.outbox import replies
 
