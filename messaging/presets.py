@@ -161,7 +161,7 @@ PRESETS = (
 
 
 def install_templates(*, now: datetime, presets: Sequence[TextPreset] = PRESETS) -> int:
-    """Publish those preset texts that the shop does not have yet; return how many. What staff changed stays as it is."""
+    """Publish those preset texts that the shop does not have yet; return how many. What staff changed stays so."""
     known = set(Template.objects.values_list("slug", "channel"))
     missing = [
         (preset, channel)
