@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from journeys.flows import runner
 from journeys.models import (
+    DraftEdit,
     Enrolment,
     Flow,
     FlowVersion,
@@ -29,8 +30,8 @@ from tests.journeys.happenings import day
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Enrolment, Flow, FlowVersion, Intake, Journey, Position, Stage, StageMove, StageRule, StepVisit]
-READ_ONLY = [Enrolment, FlowVersion, Intake, Position, StageMove, StepVisit]
+MODELS = [DraftEdit, Enrolment, Flow, FlowVersion, Intake, Journey, Position, Stage, StageMove, StageRule, StepVisit]
+READ_ONLY = [DraftEdit, Enrolment, FlowVersion, Intake, Position, StageMove, StepVisit]
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def boss() -> Client:
 @pytest.fixture
 def something_of_everything() -> None:
     run = EnrolmentFactory.create(due_at=NOON)
+    DraftEdit.objects.create(flow=run.flow, number=1, definition={}, edited_at=NOON)
     Intake.objects.create(version=run.version, kind=Intake.Kind.BACKFILL, at=NOON)
     for number in (0, 2):
         runner.run_due(now=day(number), limit=10)
