@@ -15,9 +15,15 @@ from crm.lib.bodies import BodyTooLarge, BodyUnreadable, read_body
 
 
 class StrictJSONParser(BaseParser):
-    """Reads application/json as crm.lib.strict_json does, up to DATA_UPLOAD_MAX_MEMORY_SIZE bytes, gzipped or not."""
+    """
+    Reads application/json as crm.lib.strict_json does, up to DATA_UPLOAD_MAX_MEMORY_SIZE bytes, gzipped or not.
+
+    Attributes:
+        max_depth: levels of brackets; a door whose documents nest deeper has a parser of its own.
+    """
 
     media_type = "application/json"
+    max_depth = strict_json.MAX_DEPTH
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -25,7 +31,7 @@ class StrictJSONParser(BaseParser):
         assert parser_context is not None  # noqa: S101 - the framework always passes it
         raw = body_of(parser_context["request"])
         try:
-            return strict_json.read_object(raw)
+            return strict_json.read_object(raw, max_depth=self.max_depth)
         except strict_json.InvalidJSON as error:
             raise Invalid(error.pointer, error.code, error.message) from error
 

@@ -11,6 +11,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from crm.api.fields import Shape, faults
+from crm.api.parsers import StrictJSONParser
+from journeys.flows.definition import DEEPEST
 from journeys.flows.faults import Fault
 
 CODE = "invalid_definition"
@@ -26,6 +28,12 @@ DEFINITION_SCHEMA = {
         ],
     },
 }
+
+
+class DefinitionParser(StrictJSONParser):
+    """For bodies that hold a flow: branches in branches nest deeper than anything else that programs send."""
+
+    max_depth = DEEPEST
 
 
 @extend_schema_field(DEFINITION_SCHEMA)

@@ -72,6 +72,7 @@ class FlowFilters(django_filters.FilterSet):  # type: ignore[misc] # ships no ty
 )
 class FlowView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     scope = "flows"
+    parser_classes = (definitions.DefinitionParser,)
     scopes = {"enrol": ("flows:write", "messages:send"), "check": _EITHER, "impact": _EITHER}
     queryset = Flow.objects.none()
     serializer_class = FlowShape

@@ -17,7 +17,7 @@ from crm.api.base import Door
 from crm.api.customers import ConsentsField
 from crm.api.fields import Given, MomentField, PhoneField, Shape, at_most, checked, fault
 from crm.models import ApiKey, Channel, Customer, State
-from journeys.api.definitions import DefinitionField
+from journeys.api.definitions import DefinitionField, DefinitionParser
 from journeys.api.trials import FLOW_HELP, ShopGiven, ZoneField, flow_behind, refuse_both_or_none, shop_rules
 from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script
 from journeys.simulation.simulate import Simulation, simulate
@@ -134,6 +134,7 @@ class SimulationShape(Shape):
 
 class SimulationView(Door):
     scopes = {"post": ("flows:read", "flows:write")}
+    parser_classes = (DefinitionParser,)
 
     @extend_schema(
         summary="Simulate a flow",

@@ -31,6 +31,9 @@ __all__ = [
 
 MAX_STEPS = 200
 MAX_NESTING = 8
+# Levels of brackets in its JSON: each level of steps is at most a list, a step, its paths and one of them; what lies
+# deeper is a rule.
+DEEPEST = 4 * MAX_NESTING + 20
 
 
 BIRTHDAY = "birthday"

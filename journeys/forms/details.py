@@ -10,12 +10,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from crm.lib.strict_json import InvalidJSON, read_object
-from journeys.flows.definition import MAX_NESTING
+from journeys.flows.definition import DEEPEST
 from journeys.forms.fields import TextField
 from journeys.models import Flow
-
-# Each level of steps is at most a list, a step, its paths and one of them; what lies deeper is a rule.
-DEEPEST = 4 * MAX_NESTING + 20
 
 
 class JsonObjectField(TextField):

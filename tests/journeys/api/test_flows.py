@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from journeys.flows import intake
+from journeys.flows.definition import MAX_NESTING
 from journeys.models import Enrolment, Flow
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import NOON, CustomerFactory, UserFactory
@@ -294,3 +295,14 @@ def test_results_add_up_and_tell_the_lift(api: Program) -> None:
     assert -0.6 < low < 0 < high < 0.6
     assert body["steps"]["pause"]["waiting"] == 1
     assert api.get(f"flows/{live_flow(PAUSE).slug}/results/").json()["lift"] is None
+
+
+def test_branches_may_nest_as_deep_as_a_flow_allows(api: Program) -> None:
+    steps: list[dict[str, Any]] = [{"id": "end", "type": "exit", "reason": "deep"}]
+    for level in range(MAX_NESTING - 1):
+        path = {"name": "way", "if": {"tag": "vip"}, "steps": steps}
+        steps = [{"id": f"fork-{level}", "type": "branch", "paths": [path], "else": []}]
+    definition = {"trigger": {"manual": True}, "steps": steps}
+    answer = api.post("flows/", {"slug": "deep", "name": "Deep", "definition": definition})
+    assert (answer.status_code, answer.json()["faults"]) == (201, [])
+    assert api.post("customers/upsert/", {"attributes": definition}).json()["errors"][0]["code"] == "too_deep"
