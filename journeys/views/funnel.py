@@ -21,8 +21,8 @@ from crm.lib.paging import Sort
 from crm.views.parts import Choice, choice_of, page_of
 from journeys.models import Journey
 from journeys.selectors import funnel as selector
+from journeys.views.stages import PERIODS
 
-PERIODS = [("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days")), ("365", gettext_lazy("a year"))]
 WINDOWS = [("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days"))]
 
 
