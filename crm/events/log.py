@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from crm.events import types
 from crm.events.signals import events_recorded
 from crm.events.types import EventDraft
 from crm.lib import bulk
@@ -154,7 +153,7 @@ def _note_signs_of_life(events: Sequence[Event]) -> None:
     """Move `Customer.last_seen_at` forward, never back, for what customers did themselves."""
     latest: dict[int, datetime] = {}
     for event in events:
-        if types.get(event.name).sign_of_life:
+        if event.shows_life:
             latest[event.customer_id] = max(event.occurred_at, latest.get(event.customer_id, event.occurred_at))
     if not latest:
         return

@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
+OURS = "waymark"  # the source of facts that we found out ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class EventDraft:
     customer_id: int
     occurred_at: datetime
     dedupe_key: str
-    source: str = "waymark"
+    source: str = OURS
     properties: Mapping[str, Any] = field(default_factory=dict)
     object_type: str = ""
     object_id: int | None = None

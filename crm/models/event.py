@@ -50,6 +50,12 @@ class Event(models.Model):
     def type(self) -> types.EventType:
         return types.get(self.name)
 
+    @property
+    def shows_life(self) -> bool:
+        """Whether the customer did this, and not we in their place: a ticket that a flow opened has a `cause`."""
+        ours = self.source == types.OURS and bool(self.properties.get("cause"))
+        return self.type.sign_of_life and not ours
+
 
 class FailedReactionQuerySet(models.QuerySet["FailedReaction"]):
     def due(self, now: datetime) -> FailedReactionQuerySet:

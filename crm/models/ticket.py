@@ -105,8 +105,13 @@ class Ticket(Factual, models.Model):
         return self.status in self.UNSOLVED
 
     def facts(self) -> list[EventDraft]:
-        """Opened, resolved and closed; each resolution is its own fact, since a ticket may be reopened."""
+        """
+        Opened, resolved and closed; each resolution is its own fact, since a ticket may be reopened.
+
+        `cause` names the flow that opened it, when the customer did not.
+        """
         opened = "Enquiry Opened" if self.kind == self.Kind.ENQUIRY else "Ticket Opened"
+        cause = {"cause": self.source} if self.source.startswith("flow:") else {}
         dated = ((opened, self.opened_at), ("Ticket Resolved", self.resolved_at), ("Ticket Closed", self.closed_at))
         return [
             EventDraft(
@@ -118,7 +123,7 @@ class Ticket(Factual, models.Model):
                 else f"ticket:{self.public_id}:{name}:{at.isoformat()}",
                 properties={
                     "ticket": self.number, "kind": self.kind, "subject": self.subject, "channel": self.channel,
-                    "complaint": self.is_complaint,
+                    "complaint": self.is_complaint, **cause,
                 },
                 object_type="ticket",
                 object_id=self.pk,

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from crm.events import log, types
+from crm.events import log
 from crm.events.types import EventDraft
 from crm.lib import bulk
 from crm.lib.among import Among
@@ -37,7 +37,7 @@ def assess_all(*, now: datetime) -> int:
 
 def revive(events: Sequence[Event], *, now: datetime) -> int:
     """Customers who have just shown a sign of life are active again; return how many positions changed."""
-    customers = {event.customer_id for event in events if types.get(event.name).sign_of_life}
+    customers = {event.customer_id for event in events if event.shows_life}
     if not customers:
         return 0
     ill = Position.objects.filter(Among("customer", customers)).exclude(health=Health.ACTIVE)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from crm.models import Customer, Event
-from journeys.models import Journey, Position
+from crm.services import tickets
+from journeys.flows import enrolment, runner
+from journeys.models import Flow, Journey, Position
 from journeys.stages import health
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.journeys import live_flow
@@ -50,6 +52,26 @@ def test_what_we_did_ourselves_is_no_sign_of_life(customer: Customer) -> None:
     health.assess_all(now=day(130))
     happens(customer, "Order Shipped", day(131))
     assert set(healths(customer).values()) == {"lapsed"}
+
+
+def test_a_ticket_that_a_flow_opened_is_no_sign_of_life(customer: Customer) -> None:
+    live_flow({"id": "look", "type": "ticket", "kind": "after_sales", "subject": "Look after them"})
+    health.assess_all(now=day(130))
+    seen = Customer.objects.values_list("last_seen_at", flat=True)
+    before = seen.get()
+    enrolment.enrol_by_hand(Flow.objects.get(), [customer], now=day(131))
+    runner.run_due(now=day(131), limit=10)
+    opened = Event.objects.get(name="Ticket Opened")
+    assert opened.properties["cause"] == f"flow:{Flow.objects.get().slug}"
+    assert set(healths(customer).values()) == {"lapsed"}
+    assert seen.get() == before
+
+
+def test_a_ticket_the_customer_asked_for_is_one(customer: Customer) -> None:
+    health.assess_all(now=day(130))
+    tickets.open_ticket(customer=customer, subject="Help", kind="after_sales", now=day(131), source="web")
+    assert "cause" not in Event.objects.get(name="Ticket Opened").properties
+    assert set(healths(customer).values()) == {"active"}
 
 
 def test_a_late_sign_of_life_that_is_old_itself_changes_nothing(customer: Customer) -> None:
