@@ -5,6 +5,7 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
+from config.processes import spare_garbage_collection
 from crm.lib import bell
 
 
@@ -18,3 +19,4 @@ class WiringConfig(AppConfig):
         # Every app's receivers.py, contributions.py and checks.py is imported here, nowhere else.
         autodiscover_modules("receivers", "contributions", "checks")
         bell.connect(import_module("config.bells").enqueue)
+        spare_garbage_collection()

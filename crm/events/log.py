@@ -34,7 +34,8 @@ def record_many(drafts: Iterable[EventDraft], *, now: datetime) -> list[Event]:
         The events that are new; nothing reacts to the others.
     """
     rows = [
-        Event(
+        bulk.new_row(
+            Event,
             customer_id=draft.customer_id,
             name=draft.name,
             occurred_at=draft.occurred_at,

@@ -10,14 +10,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 import orjson
 from django.db import connection, models
+from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
 _JSON_OPTIONS = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
+
+
+def new_row(model: type[Row], **columns: Any) -> Row:
+    """
+    A row to be inserted, made without the model's own constructor: in a batch of thousands that is most of the work.
+
+    Args:
+        columns: as the constructor takes them, in the types that the model has in memory: related rows by their name
+            (`stage=`) or their key (`stage_id=`). The rest have their defaults. Names are not checked, and no model
+            signals are sent.
+    """
+    defaults, made, relations = _shape(model)
+    values = {**defaults, **columns}
+    for name, make in made:
+        if name not in columns:
+            values[name] = make()
+    row = model.__new__(model)
+    row._state = ModelState()
+    for name in relations.keys() & columns.keys():
+        related = values.pop(name)
+        values[relations[name]] = related.pk if related is not None else None
+        row._state.fields_cache[name] = related
+    row.__dict__.update(values)
+    return row
 
 
 def insert_new(model: type[Row], rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
@@ -79,6 +105,17 @@ def update_rows(
     with connection.cursor() as cursor:
         cursor.execute(sql, [_dump(both, _values(both, rows, itemgetter))])
         return int(cursor.rowcount)
+
+
+@cache
+def _shape(
+    model: type[models.Model],
+) -> tuple[Mapping[str, Any], Sequence[tuple[str, Callable[[], Any]]], Mapping[str, str]]:
+    """Defaults that are one value for all rows, those that are made for each, and each relation's column."""
+    fields = model._meta.concrete_fields
+    made = [(field.attname, field.get_default) for field in fields if callable(field.default)]
+    defaults = {field.attname: None if callable(field.default) else field.get_default() for field in fields}
+    return defaults, made, {field.name: field.attname for field in fields if field.is_relation}
 
 
 def _told_apart(

@@ -244,7 +244,8 @@ def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now
     policy, (*_, key) = plan.definition.reentry.policy, _slot(entry, plan)
     occasion = f"event:{entry.fact.id}" if entry.fact else f"hand:{entry.token}"
     goal = plan.definition.goal
-    return Enrolment(
+    return bulk.new_row(
+        Enrolment,
         flow=entry.version.flow,
         version=entry.version,
         customer_id=entry.customer,

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from crm.lib import bulk
 from crm.lib.among import Among
 from crm.models import Event
 from journeys.events import HEALTH_CHANGED, STAGE_CHANGED
@@ -135,7 +136,8 @@ def _answer(question: _Question, known: Sequence[Fact], now: datetime) -> tuple[
     held = standing.is_held(now)
     after, steps = rules.advance(question.place, case.facts, question.rules, known=known)
     moves = [
-        StageMove(
+        bulk.new_row(
+            StageMove,
             customer_id=case.customer,
             journey=ruleset.journey,
             from_stage=ruleset.stages[step.from_stage] if step.from_stage else None,

@@ -19,6 +19,25 @@ def event(customer: Customer, key: str, **properties: object) -> Event:
     )  # fmt: skip
 
 
+def test_a_row_made_without_the_constructor_is_the_constructors_row() -> None:
+    customer = CustomerFactory.create()
+    columns = {"customer": customer, "name": "Order Completed", "occurred_at": NOON, "received_at": NOON, "source": "w"}
+
+    made, usual = bulk.new_row(Event, **columns, dedupe_key="a"), Event(**columns, dedupe_key="a")
+
+    everything = {field.attname for field in Event._meta.concrete_fields}
+    assert {name: getattr(made, name) for name in everything} == {name: getattr(usual, name) for name in everything}
+    assert made.customer is customer
+    assert made._state.adding
+
+
+def test_defaults_that_are_made_are_made_for_each_row() -> None:
+    first, second = bulk.new_row(Customer, name="Ploy"), bulk.new_row(Customer, name="Som")
+
+    assert first.public_id != second.public_id
+    assert first.attributes is not second.attributes
+
+
 def test_new_rows_come_back_in_order_with_their_keys() -> None:
     customer = CustomerFactory.create()
     rows = [event(customer, key) for key in ("c", "a", "b")]
