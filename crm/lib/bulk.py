@@ -113,9 +113,9 @@ def _shape(
 ) -> tuple[Mapping[str, Any], Sequence[tuple[str, Callable[[], Any]]], Mapping[str, str]]:
     """Defaults that are one value for all rows, those that are made for each, and each relation's column."""
     fields = model._meta.concrete_fields
-    made = [(field.attname, field.get_default) for field in fields if callable(field.default)]
-    defaults = {field.attname: None if callable(field.default) else field.get_default() for field in fields}
-    return defaults, made, {field.name: field.attname for field in fields if field.is_relation}
+    made = {field.attname: field.get_default for field in fields if field.has_default() and callable(field.default)}
+    plain = {field.attname: None if field.attname in made else field.get_default() for field in fields}
+    return plain, list(made.items()), {field.name: field.attname for field in fields if field.is_relation}
 
 
 def _told_apart(
