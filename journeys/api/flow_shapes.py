@@ -77,6 +77,11 @@ class FlowReplacementGiven(FlowChangesGiven):
 class FlowGiven(FlowReplacementGiven):
     slug = serializers.RegexField(SLUG, max_length=64)
 
+    def validate_slug(self, slug: str) -> str:
+        if slug in versions.RESERVED:
+            raise ValidationError(_("Another slug, please: a page has this address."), "reserved")
+        return slug
+
 
 class DefinitionGiven(Given):
     definition = DefinitionField(required=False, help_text="the flow's own draft unless given")

@@ -18,6 +18,7 @@ USAGE_TIPS = FlowPreset(
     "Usage tips",
     "เคล็ดลับการใช้งาน",
     "Helps a first-time buyer to get going, looks in again two weeks later, and has a colleague call who is stuck.",
+    "ช่วยผู้ซื้อครั้งแรกให้เริ่มใช้ ถามอีกครั้งหลังสองสัปดาห์ และให้ทีมโทรหาผู้ที่ติดขัด",
     {
         "trigger": {"event": "Order Delivered"},
         "audience": {"purchases": {"count": {"eq": 1}}},
@@ -67,6 +68,7 @@ REPEAT_PURCHASE = FlowPreset(
     "Repeat purchase by product",
     "เตือนซื้อซ้ำตามสินค้า",
     "Reminds three days before what they bought runs out (their attribute repurchase_at), else after a month.",
+    "เตือนสามวันก่อนที่สินค้าที่ซื้อจะหมด ตามสินค้าแต่ละชนิด หากไม่ทราบจะเตือนหลังหนึ่งเดือน",
     {
         "trigger": {"event": "Order Delivered"},
         "reentry": {"policy": "after_exit"},
@@ -101,6 +103,7 @@ LAPSED = FlowPreset(
     "Win back the lapsed",
     "ชวนลูกค้าที่หายไปกลับมา",
     "Begins when somebody's health turns to lapsed: two offers to compare, and a call to those worth one.",
+    "เริ่มเมื่อลูกค้าขาดการติดต่อ มีข้อเสนอสองแบบให้เปรียบเทียบ และให้ทีมโทรหาลูกค้าที่ควรค่าแก่การโทร",
     {
         "trigger": {
             "event": "Health Changed",
@@ -184,6 +187,7 @@ REFERRAL = FlowPreset(
     "Referral invitation",
     "ชวนแนะนำเพื่อน",
     "Invites whoever has become an advocate to bring a friend; the goal is that the friend buys.",
+    "ชวนผู้ที่กลายเป็นผู้บอกต่อให้พาเพื่อนมา เป้าหมายคือเพื่อนได้สั่งซื้อ",
     {
         "trigger": {"stage": {"journey": "five-stage", "stage": "advocacy"}},
         "reentry": {"policy": "once"},
@@ -211,6 +215,7 @@ BIRTHDAY = FlowPreset(
     "Birthday",
     "วันเกิด",
     "A good wish at nine in the morning of each birthday, on the customer's own clock.",
+    "อวยพรวันเกิดตอนเก้าโมงเช้าตามเวลาของลูกค้าทุกปี",
     {
         "trigger": {"date": {"attribute": "birthday", "at": "09:00"}},
         "steps": [

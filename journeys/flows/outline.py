@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.lib.durations import parse_duration
 from crm.lib.spans import span_in_words
 from crm.rules import words
 from crm.rules.schema import Where
@@ -249,6 +250,8 @@ def _said_of_standing(step: AnyStep, names: Names) -> Said:
 
 
 def _wait(step: Wait) -> str:
+    if step.for_ and not parse_duration(step.for_).rough:
+        return _("Go on at once, within these hours") if step.window else _("Go on at once")
     if step.for_:
         return _("Wait %(span)s") % {"span": span_in_words(step.for_)}
     until = step.until

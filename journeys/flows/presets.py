@@ -10,6 +10,7 @@ from django.db import transaction
 
 from journeys.flows import versions
 from journeys.models import Flow
+from journeys.models.journey import in_language
 
 DAYTIME = {"from": "09:00", "to": "19:00"}
 WORKDAYS = {**DAYTIME, "days": ["mon", "tue", "wed", "thu", "fri"]}
@@ -17,13 +18,27 @@ WORKDAYS = {**DAYTIME, "days": ["mon", "tue", "wed", "thu", "fri"]}
 
 @dataclass(frozen=True, slots=True)
 class FlowPreset:
-    """A flow as it comes with the product. `definition` is JSON in the shape of journeys.flows.definition."""
+    """
+    A flow as it comes with the product. `definition` is JSON in the shape of journeys.flows.definition.
+
+    Its names are data and no text of the pages: they become the flow's own, which staff then edit.
+    """
 
     slug: str
     name: str
     name_th: str
     description: str
+    description_th: str
     definition: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        return in_language(self.name, self.name_th)
+
+    @property
+    def about(self) -> str:
+        """What it is for, in the language of the page."""
+        return in_language(self.description, self.description_th)
 
 
 WELCOME = FlowPreset(
@@ -31,6 +46,7 @@ WELCOME = FlowPreset(
     "Welcome",
     "ต้อนรับ",
     "Greets whoever came through a touchpoint and has not bought yet.",
+    "ทักทายผู้ที่มาจากจุดสัมผัสต่าง ๆ และยังไม่เคยซื้อ",
     {
         "trigger": {"event": "Touchpoint Visited"},
         "audience": {"purchases": {"count": {"eq": 0}}},
@@ -56,6 +72,7 @@ ENQUIRY_FOLLOW_UP = FlowPreset(
     "Enquiry follow-up",
     "ติดตามหลังสอบถาม",
     "Asks whether our answer helped; an enquiry nobody has answered for a day becomes a task.",
+    "ถามว่าคำตอบของเราช่วยได้ไหม หากไม่มีใครตอบคำถามภายในหนึ่งวันจะสร้างงานให้ทีม",
     {
         "trigger": {"event": "Enquiry Opened"},
         "reentry": {"policy": "always", "key": "properties.ticket"},
@@ -97,6 +114,7 @@ ABANDONED_CART = FlowPreset(
     "Abandoned cart",
     "ตะกร้าที่ทิ้งไว้",
     "Reminds of a checkout that was started and not finished; an order ends it at once.",
+    "เตือนเมื่อเริ่มชำระเงินแล้วแต่ยังไม่เสร็จ เมื่อสั่งซื้อแล้วจะหยุดทันที",
     {
         "trigger": {"event": "Checkout Started"},
         "reentry": {"policy": "cooldown", "cooldown": "P7D"},
@@ -124,6 +142,7 @@ THANK_YOU = FlowPreset(
     "Thank-you and delivery",
     "ขอบคุณและการจัดส่ง",
     "Thanks for the order, helps to use it a day after delivery, and has us trace a parcel that does not come.",
+    "ขอบคุณสำหรับคำสั่งซื้อ แนะนำการใช้งานหลังได้รับของหนึ่งวัน และให้ทีมตามพัสดุที่ยังไม่ถึง",
     {
         "trigger": {"event": "Order Completed"},
         "reentry": {"policy": "always", "key": "properties.order_id"},
@@ -180,6 +199,7 @@ REVIEW_REQUEST = FlowPreset(
     "Review request",
     "ขอรีวิว",
     "Asks for a review a week after delivery, thanks for it, reminds once; never while a complaint is open.",
+    "ขอรีวิวเมื่อลูกค้าได้ใช้สินค้าแล้ว ขอบคุณเมื่อได้รับ และเตือนหนึ่งครั้ง ไม่ส่งระหว่างที่มีเรื่องร้องเรียนค้างอยู่",
     {
         "trigger": {"event": "Order Delivered"},
         "reentry": {"policy": "cooldown", "cooldown": "P30D", "key": "properties.order_id"},
@@ -232,6 +252,7 @@ WIN_BACK = FlowPreset(
     "Come back",
     "ชวนกลับมาซื้อ",
     "Five weeks after a delivery, invites to buy again: regulars are reminded, first-time buyers get an offer.",
+    "ห้าสัปดาห์หลังได้รับของ ชวนกลับมาซื้อ ลูกค้าประจำได้รับคำเตือน ผู้ซื้อครั้งแรกได้รับข้อเสนอ",
     {
         "trigger": {"event": "Order Delivered"},
         "reentry": {"policy": "after_exit"},

@@ -205,6 +205,30 @@ def can_move(definition: Any, step_id: str, by: int) -> bool:
     return parent is not None or 0 <= index + by < len(siblings)
 
 
+def shift_way(definition: Any, step_id: str, way: str, by: int) -> Json:
+    """
+    Move one of the ways of a step, named as `lists_of` names it, past the one before (-1) or behind it (1).
+
+    Raises:
+        NoSuchPlace: there is no such way, or none to be passed.
+    """
+    edited = _copy(definition)
+    ways, index = _way(find(edited, step_id), way)
+    if not 0 <= index + by < len(ways):
+        raise NoSuchPlace(way)
+    ways.insert(index + by, ways.pop(index))
+    return edited
+
+
+def can_shift_way(step: Json, way: str, by: int) -> bool:
+    """Whether such a way of the step has another to pass."""
+    try:
+        ways, index = _way(step, way)
+    except NoSuchPlace:
+        return False
+    return 0 <= index + by < len(ways)
+
+
 def in_reading_order(value: Any) -> Any:
     """The same JSON with the keys where a reader looks for them; a database may give them back in any order."""
     if isinstance(value, list):
@@ -220,6 +244,17 @@ def _ways(holder: Json, name: str) -> list[str]:
     return [f"{name}[{index}].steps" for index, path in enumerate(paths) if isinstance(path, dict)] if (
         isinstance(paths, list)
     ) else []  # fmt: skip
+
+
+def _way(step: Json, way: str) -> tuple[list[Any], int]:
+    """The list that a way stands in, and its index there; "else" and the like stand in none."""
+    *above, last = _parts(way) or [""]
+    if last != "steps" or not above or not isinstance(above[-1], int) or way not in dict(lists_of(step)):
+        raise NoSuchPlace(way)
+    holder: Any = step
+    for part in above[:-1]:
+        holder = holder[part]
+    return holder, above[-1]
 
 
 def _where(definition: Any, step_id: str, parent: Json | None = None) -> tuple[list[Any], int, Json | None]:

@@ -19,6 +19,7 @@ from journeys.flows.listening import BELL
 from journeys.models import Enrolment, Flow, FlowVersion, Intake
 
 ARCHIVED = "flow archived"
+RESERVED = frozenset({"new", "simulate", "backtest"})  # pages and calls of their own
 
 
 class CannotPublish(ValueError):
@@ -32,8 +33,10 @@ def create_flow(
     Store a new draft. It may still have faults: publishing asks.
 
     Raises:
-        CannotPublish: the slug is taken.
+        CannotPublish: the slug is taken, or is the address of a page.
     """
+    if slug in RESERVED:
+        raise CannotPublish(_("Another slug, please: a page has this address."))
     flow, created = Flow.objects.get_or_create(
         slug=slug,
         defaults={

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from crm.lib.strict_json import InvalidJSON, read_object
+from journeys.flows import versions
 from journeys.flows.definition import DEEPEST
 from journeys.forms.fields import TextField
 from journeys.models import Flow
@@ -49,8 +50,8 @@ class NewFlowForm(forms.Form):
 
     def clean_slug(self) -> str:
         slug = str(self.cleaned_data["slug"])
-        if slug == "new":
-            raise forms.ValidationError(_t("Another slug, please: the page for new flows has this address."))
+        if slug in versions.RESERVED:
+            raise forms.ValidationError(_t("Another slug, please: a page has this address."))
         if Flow.objects.filter(slug=slug).exists():
             raise forms.ValidationError(_t("There is a flow with this slug already."))
         return slug

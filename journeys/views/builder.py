@@ -22,6 +22,7 @@ from crm.lib.htmx import render_page
 from crm.views.parts import done, posted, refused
 from journeys.flows import drafts, history, trees, versions
 from journeys.flows.definition import InvalidDefinition, parse_definition
+from journeys.flows.naming import names_here
 from journeys.flows.outline import Card, Names, outline
 from journeys.flows.trees import Json, NoSuchPlace
 from journeys.forms import steps as step_forms
@@ -31,7 +32,6 @@ from journeys.forms.details import DefinitionForm, FlowNamesForm
 from journeys.forms.step_form import JsonForm
 from journeys.models import Flow
 from journeys.selectors import flows as counters
-from journeys.views.naming import names_here
 
 # What can be put in, as the menu shows it: (kind, icon, name, what it is for).
 KINDS: list[tuple[str, str, str | Promise, str | Promise]] = [
@@ -64,11 +64,14 @@ BARE: Json = {"trigger": {"manual": True}, "steps": [{"id": "any", "type": "exit
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One list a card leads into."""
+    """One list a card leads into; `earlier` and `later` say whether it can be put before or behind another."""
 
     place: str
+    key: str
     name: str
     cards: list[DraftCard]
+    earlier: bool = False
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +224,9 @@ def save_term(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 @require_POST
 @staff_required("flows.edit")
 def act(request: HttpRequest, slug: str) -> HttpResponse:
-    """What the buttons do: `do` is up, down, copy or delete (with `step`), undo or redo."""
+    """What the buttons do: `do` is up, down, copy, delete, earlier or later (with `step`, `way`), undo or redo."""
     flow, step, what = _flow(slug), request.POST.get("step", ""), request.POST.get("do", "")
+    way = request.POST.get("way", "")
     now = timezone.now()
     if what in ("undo", "redo"):
         try:
@@ -244,6 +248,8 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
         "up": (lambda draft: trees.move(draft, step, -1), f"step={step}"),
         "down": (lambda draft: trees.move(draft, step, 1), f"step={step}"),
         "delete": (lambda draft: trees.remove(draft, step), ""),
+        "earlier": (lambda draft: trees.shift_way(draft, step, way, -1), f"step={step}"),
+        "later": (lambda draft: trees.shift_way(draft, step, way, 1), f"step={step}"),
     }
     if what not in changes:
         raise BadRequest(_("There is no such button."))
@@ -329,9 +335,12 @@ def _card(step: Json, names: Names, faults: dict[str, list[str]]) -> DraftCard:
     icon = next((icon for name, icon, _name, _why in KINDS if name == kind), "dot")
     labels = [path.name for path in said.paths] if said else []
     ways = [
-        Way(f"in.{step_id}.{place}", labels[number] if number < len(labels) else place, _cards(inner, names, faults))
+        Way(
+            f"in.{step_id}.{place}", place, labels[number] if number < len(labels) else place,
+            _cards(inner, names, faults), trees.can_shift_way(step, place, -1), trees.can_shift_way(step, place, 1),
+        )
         for number, (place, inner) in enumerate(trees.lists_of(step))
-    ]
+    ]  # fmt: skip
     return DraftCard(
         id=step_id, kind=kind, icon=said.icon if said else icon,
         title=said.title if said else str(NAMES.get(kind, kind or _("a step without a type"))),

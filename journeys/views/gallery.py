@@ -18,10 +18,10 @@ from crm.views.parts import posted
 from journeys.flows import gallery as ready
 from journeys.flows import versions
 from journeys.flows.definition import parse_definition
+from journeys.flows.naming import names_here
 from journeys.flows.outline import outline
 from journeys.forms.details import NewFlowForm
 from journeys.models import Flow
-from journeys.views.naming import names_here
 
 EMPTY: dict[str, Any] = {"trigger": {"manual": True}, "steps": []}
 
@@ -58,7 +58,7 @@ def use(request: HttpRequest, preset: str) -> HttpResponse:
     now = timezone.now()
     ready.install_texts(found, now=now)
     flow = versions.create_flow(
-        slug=_free(found.slug), name=found.name, name_th=found.name_th, description=found.description,
+        slug=_free(found.slug), name=found.name, name_th=found.name_th, description=found.about,
         definition=found.definition, now=now,
     )  # fmt: skip
     return redirect_to(request, _edit(flow))

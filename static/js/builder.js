@@ -56,6 +56,15 @@
     focusNext = "panel-close" in link.dataset || "panelClose" in link.dataset ? lastOpen() : "panel";
   });
 
+  // The button that moved a way keeps the focus where the way has gone; at the end, its fellow has it.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-way]");
+    if (!button || !builder()?.contains(button)) return;
+    const by = button.value === "earlier" ? -1 : 1;
+    const moved = button.dataset.way.replace(/\[(\d+)\]\.steps$/, (_all, n) => `[${Number(n) + by}].steps`);
+    focusNext = `${moved}-${button.value}`;
+  });
+
   function lastOpen() {
     return builder().querySelector(".tree [aria-current]")?.id || "";
   }
@@ -63,6 +72,8 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id !== "builder") return;
     const wrong = builder().querySelector(".panel .field-bad :is(input, select, textarea)");
+    const found = document.getElementById(focusNext);
+    if (found?.disabled) focusNext = (found.nextElementSibling || found.previousElementSibling)?.id;
     const target = wrong || (focusNext === "panel" ? builder().querySelector("[data-panel-title]") : document.getElementById(focusNext));
     focusNext = "";
     target?.focus();

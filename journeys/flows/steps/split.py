@@ -42,7 +42,8 @@ class Split(Step):
         total = sum(path.weight for path in self.paths)
         # The customer's own point on the line from 0 to the sum of weights: another weight moves few to another path.
         point = int.from_bytes(digest[:8]) * total >> 64
-        for index, path in enumerate(self.paths):
+        # In the order of their names: whoever arranges the ways otherwise moves nobody.
+        for index, path in sorted(enumerate(self.paths), key=lambda way: way[1].name):
             if point < path.weight:
                 return Go("path", into=f"paths[{index}].steps", detail={"path": path.name})
             point -= path.weight

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from journeys.flows import intake
+from journeys.flows import history, intake
 from journeys.flows.definition import MAX_NESTING
-from journeys.models import Enrolment, Flow
+from journeys.models import DraftEdit, Enrolment, Flow
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import NOON, CustomerFactory, UserFactory
 from tests.factories.journeys import PAUSE, EnrolmentFactory, FlowFactory, live_flow
@@ -70,6 +70,28 @@ def test_a_slug_is_taken_once(api: Program) -> None:
     again = api.post("flows/", GIVEN)
 
     assert (again.status_code, faults(again)) == (409, [("/slug", "conflict")])
+
+
+@pytest.mark.parametrize("slug", ["new", "simulate", "backtest"])
+def test_a_slug_that_is_the_address_of_a_page_or_call_is_refused(api: Program, slug: str) -> None:
+    refused = api.post("flows/", {**GIVEN, "slug": slug})
+
+    assert (refused.status_code, faults(refused)) == (400, [("/slug", "reserved")])
+    assert not Flow.objects.exists()
+
+
+def test_what_a_program_changed_can_be_undone_in_the_builder(api: Program) -> None:
+    flow = FlowFactory.create()
+    before = flow.draft
+
+    api.patch(f"flows/{flow.slug}/", {"definition": DRAFT})
+    api.patch(f"flows/{flow.slug}/", {"name": "Renamed"})
+    api.put(f"flows/{flow.slug}/", {"name": "Whole", "definition": {"steps": []}})
+
+    edits = list(DraftEdit.objects.filter(flow=flow).values_list("number", "definition", "is_current"))
+    assert edits == [(1, before, False), (2, DRAFT, False), (3, {"steps": []}, True)]
+    assert history.undo(flow, now=NOON).draft == DRAFT
+    assert Flow.objects.get().name == "Whole"
 
 
 def test_a_draft_is_changed_in_part_or_as_a_whole_and_what_is_live_stays(api: Program) -> None:

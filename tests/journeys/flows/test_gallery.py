@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from journeys.flows import gallery, presets, versions
 from journeys.flows.definition import parse_definition
@@ -18,6 +19,14 @@ def test_all_presets_are_in_the_gallery_and_more() -> None:
 @pytest.mark.parametrize("preset", gallery.ALL, ids=lambda preset: preset.slug)
 def test_every_one_is_given_back_key_for_key(preset: presets.FlowPreset) -> None:
     assert parse_definition(preset.definition).as_json() == preset.definition
+
+
+@pytest.mark.parametrize("preset", gallery.ALL, ids=lambda preset: preset.slug)
+def test_every_one_is_named_and_told_in_the_language_of_the_page(preset: presets.FlowPreset) -> None:
+    assert (preset.label, preset.about) == (preset.name, preset.description)
+    with translation.override("th"):
+        assert (preset.label, preset.about) == (preset.name_th, preset.description_th)
+    assert not preset.description_th.isascii()
 
 
 @pytest.mark.django_db

@@ -103,3 +103,10 @@ def test_the_flows_that_come_with_the_product_can_all_be_read() -> None:
         flow = outline(definition, NAMES)
         assert flow.trigger
         assert sorted(ids(flow.cards)) == sorted(step.id for _path, _nesting, step in definition.walk())
+
+
+def test_a_wait_of_no_length_is_said_as_what_it_does() -> None:
+    now = {"type": "wait", "for": "PT0S"}
+    assert said(now) == ("Go on at once", [])
+    hours = {"window": {"from": "09:00", "to": "19:00"}}
+    assert said({**now, **hours}) == ("Go on at once, within these hours", ["goes on between 09:00 and 19:00"])

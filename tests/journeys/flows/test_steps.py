@@ -104,6 +104,13 @@ def test_another_weight_moves_nobody_to_a_path_that_shrank() -> None:
     assert ("w1", "w0") in moved
 
 
+def test_ways_put_in_another_order_move_nobody() -> None:
+    step = split(1, 2, 3)
+    turned = {**step, "paths": step["paths"][::-1]}
+    people = [f"f:{number}" for number in range(200)]
+    assert [way(plan_of(step), who) for who in people] == [way(plan_of(turned), who) for who in people]
+
+
 def test_a_path_of_weight_nothing_gets_nobody() -> None:
     plan = plan_of(split(0, 1))
     assert {way(plan, f"f:{number}") for number in range(200)} == {"w1"}

@@ -127,3 +127,58 @@ def test_json_is_shown_in_the_order_people_read_it() -> None:
     assert ordered == stored
     assert list(ordered) == ["trigger", "goal", "steps"]
     assert list(ordered["steps"][0]) == ["id", "type", "for"]
+
+
+# --- ways ---------------------------------------------------------------------------------------
+
+EMPTY: list[Any] = [[], [], []]  # the ways of the task
+WAYS: dict[str, Any] = {
+    "steps": [
+        {"id": "who", "type": "branch", "paths": [
+            {"name": name, "if": {}, "steps": [{"id": name, "type": "wait", "for": "P1D"}]} for name in ("a", "b", "c")
+        ], "else": [{"id": "z", "type": "wait", "for": "P1D"}]},
+        {"id": "call", "type": "task", "title": "Call", "wait_for_outcome": {"timeout": "P1D", "then": [
+            {"outcome": "reached", "steps": []}, {"outcome": "busy", "steps": []},
+        ]}},
+    ]
+}  # fmt: skip
+
+
+def test_a_way_passes_its_neighbour_with_all_it_leads_into() -> None:
+    assert drawn(trees.shift_way(WAYS, "who", "paths[0].steps", 1)) == [
+        "who",
+        ["b"],
+        ["a"],
+        ["c"],
+        ["z"],
+        "call",
+        *EMPTY,
+    ]
+    assert drawn(trees.shift_way(WAYS, "who", "paths[2].steps", -1)) == [
+        "who",
+        ["a"],
+        ["c"],
+        ["b"],
+        ["z"],
+        "call",
+        *EMPTY,
+    ]
+    outcomes = trees.shift_way(WAYS, "call", "wait_for_outcome.then[1].steps", -1)["steps"][1]["wait_for_outcome"][
+        "then"
+    ]
+    assert [path["outcome"] for path in outcomes] == ["busy", "reached"]
+    assert [path["name"] for path in WAYS["steps"][0]["paths"]] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("step", "way", "by"),
+    [
+        ("who", "paths[0].steps", -1), ("who", "paths[2].steps", 1), ("who", "else", -1), ("who", "paths[9].steps", -1),
+        ("who", "", 1), ("who", "steps", 1), ("call", "wait_for_outcome.else", 1), ("lost", "paths[0].steps", 1),
+    ],
+)  # fmt: skip
+def test_a_way_with_nothing_to_pass_stays_where_it_is(step: str, way: str, by: int) -> None:
+    with pytest.raises(trees.NoSuchPlace):
+        trees.shift_way(WAYS, step, way, by)
+    if step != "lost":
+        assert not trees.can_shift_way(trees.find(WAYS, step), way, by)

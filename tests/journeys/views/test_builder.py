@@ -151,6 +151,19 @@ class TestSteps:
         assert press(manager, "delete", "heard").status_code == 302
         assert ids(flow) == ["thank", "pause", "pause-2"]
 
+    def test_the_ways_of_a_branch_change_places(self, manager: Client, flow: Flow) -> None:
+        paths = [{"name": name, "if": {"tag": name}, "steps": []} for name in ("first", "second")]
+        Flow.objects.update(draft={**DRAFT, "steps": [{"id": "who", "type": "branch", "paths": paths, "else": []}]})
+        page = manager.get(at("")).content.decode()
+        assert page.count('value="earlier"') == page.count('value="later"') == 2
+        sent = {"do": "earlier", "step": "who", "way": "paths[1].steps"}
+        assert manager.post(at("_act"), sent).url == at("", query="step=who")  # type: ignore[attr-defined]
+        flow.refresh_from_db()
+        assert flow.draft["steps"][0]["paths"] == paths[::-1]
+        assert manager.post(at("_act"), {**sent, "way": "else"}).status_code == 302
+        flow.refresh_from_db()
+        assert flow.draft["steps"][0]["paths"] == paths[::-1]
+
     def test_everything_can_be_undone_and_done_again(self, manager: Client, flow: Flow) -> None:
         press(manager, "delete", "heard")
         press(manager, "delete", "pause")

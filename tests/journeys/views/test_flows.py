@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -173,3 +174,25 @@ class TestStartingByHand:
             "Only a live flow takes people in." in manager.post(url, {"flow": draft.slug}, follow=True).content.decode()
         )
         assert manager.post(url, {"flow": "lost"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("rests", "said"),
+    [
+        ({"stand": "start"}, "is about to begin this step"),
+        ({"stand": "time"}, "goes on"),
+        ({"stand": "event", "awaits": "Order Completed"}, "waits for: Ordered"),
+        ({"stand": "rule"}, "waits until something is true"),
+        ({"stand": "time", "is_paused": True}, "paused with the flow"),
+        ({"stand": "time", "is_paused": True, "release_at": NOON}, "let go after the pause"),
+        (
+            {"state": "failed", "stand": "", "due_at": None, "ended_at": NOON, "error": "Trace\nKeyError: x"},
+            "KeyError: x",
+        ),
+        ({"state": "exited", "stand": "", "due_at": None, "ended_at": NOON, "reason": "no date"}, "no date"),
+    ],
+)
+def test_each_run_says_what_it_rests_on(manager: Client, rests: dict[str, Any], said: str) -> None:
+    run = EnrolmentFactory.create(**rests)
+    for url in (f"/journeys/flows/{run.flow.slug}/runs/", f"/journeys/runs/{run.pk}/"):
+        assert said in manager.get(url).content.decode()
