@@ -16,6 +16,7 @@ from crm.access import keys
 from crm.events.types import EventDraft
 from crm.lib import bell
 from crm.models import Customer, Identity, Source
+from tests.benchmarks import shop
 from tests.benchmarks.harness import Rate, in_turn, row, scaled
 from tests.benchmarks.ingest import insert_plainly
 
@@ -24,6 +25,7 @@ NAMES = ("Product Viewed", "Page Viewed", "Product Added", "Products Searched", 
 
 
 def rows() -> list[dict[str, str]]:
+    shop.open_for_business(now=timezone.now())
     people = _people(scaled(20_000))
     secret = keys.create_key(name="bench", scopes=["events:write"], source="bench").secret
     source = Source.objects.create(name="Bench", slug="bench")
@@ -43,12 +45,9 @@ def rows() -> list[dict[str, str]]:
         return batches * BATCH
 
     events, batch, floor = in_turn(rest, segment, raw)
-    goal = "must 0.5, goal 1.0"
     return [
-        row(
-            f"POST /api/v1/events/, {BATCH} a call, all consequences", Rate(events, "events"), Rate(floor, "rows"), goal
-        ),
-        row(f"POST /v1/batch, {BATCH} a call, all consequences", Rate(batch, "events"), Rate(floor, "rows"), goal),
+        row(f"{door}, {BATCH} a call, all consequences", Rate(rate, "events"), Rate(floor, "rows"), "0.5", "1.0")
+        for door, rate in (("POST /api/v1/events/", events), ("POST /v1/batch", batch))
     ]
 
 

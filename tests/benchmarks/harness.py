@@ -50,6 +50,7 @@ def in_turn(*works: Callable[[], int], rounds: int = ROUNDS) -> list[float]:
     return [statistics.median(found) for found in rates]
 
 
-def row(work: str, ours: Rate, floor: Rate | None = None, goal: str = "") -> dict[str, str]:
-    ratio = f"{ours.per_second / floor.per_second:.2f}" if floor else ""
-    return {"work": work, "ours": str(ours), "floor": str(floor or ""), "ratio": ratio, "goal": goal}
+def row(work: str, ours: Rate | str, floor: Rate | str = "", must: str = "", goal: str = "") -> dict[str, str]:
+    """A line of the table. Of two rates the ratio is shown, and must and goal speak of that; else of ours."""
+    ratio = f"{ours.per_second / floor.per_second:.2f}" if isinstance(ours, Rate) and isinstance(floor, Rate) else ""
+    return {"work": work, "ours": str(ours), "floor": str(floor), "ratio": ratio, "must": must, "goal": goal}

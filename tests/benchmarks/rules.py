@@ -8,13 +8,14 @@ from itertools import count
 from statistics import median
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from crm.lib import bell
 from crm.models import Customer, Segment, SegmentMember
 from crm.rules import Rule, matching, parse_rule
 from crm.services import segments
+from tests.benchmarks import sql
 from tests.benchmarks.harness import ROUNDS, Rate, in_turn, row, scaled, timed
 
 NOW = datetime(2026, 3, 2, 5, tzinfo=UTC)
@@ -61,26 +62,24 @@ def rows() -> list[dict[str, str]]:
     people = scaled(1_000_000)
     _fill(people)
     found = []
-    for said, rule, sql in ASKED:
-        parsed, by_hand = parse_rule(rule), f"SELECT COUNT(*) FROM ({_by_hand(sql)}) AS x"
-        assert matching(parsed, now=NOW).count() == _ask(by_hand)
+    for said, rule, query in ASKED:
+        parsed, by_hand = parse_rule(rule), f"SELECT COUNT(*) FROM ({_by_hand(query)}) AS x"
+        assert matching(parsed, now=NOW).count() == sql.ask(by_hand)
         ours, floor = in_turn(partial(_count, parsed), partial(_ask_once, by_hand))
         work = f"segment count, {people:,} customers: {said}"
-        found.append(row(work, Rate(ours, "counts"), Rate(floor, "counts"), "must 0.77, goal 0.91"))
+        found.append(row(work, Rate(ours, "counts"), Rate(floor, "counts"), "0.77", "0.91"))
     return [*found, *_rebuilds()]
 
 
 def _rebuilds() -> list[dict[str, str]]:
     """Finding the members anew: when nobody has come or gone, and when one in a hundred has."""
-    _said, rule, sql = ASKED[1]
+    _said, rule, query = ASKED[1]
     with bell.silenced():
         segment = segments.create_segment(name="Bench", rule=rule, actor=None, now=NOW)
-    _run(f"INSERT INTO {MEMBERS} (segment_id, customer_id, since) {_as_members(segment, _by_hand(sql))}")
-    ours, floor = partial(_refresh, segment), partial(_refresh_by_hand, segment, _by_hand(sql))
+    sql.run(f"INSERT INTO {MEMBERS} (segment_id, customer_id, since) {_as_members(segment, _by_hand(query))}")
+    ours, floor = partial(_refresh, segment), partial(_refresh_by_hand, segment, _by_hand(query))
     mine, plain = in_turn(ours, floor)
-    found = [
-        row("segment rebuild, nothing new", Rate(mine, "rebuilds"), Rate(plain, "rebuilds"), "must 0.5, goal 0.77")
-    ]
+    found = [row("segment rebuild, nothing new", Rate(mine, "rebuilds"), Rate(plain, "rebuilds"), "0.5", "0.77")]
     rates: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for work, kept in zip((ours, floor), rates, strict=True):
@@ -102,43 +101,43 @@ def _refresh(segment: Segment) -> int:
     return 1
 
 
-def _refresh_by_hand(segment: Segment, sql: str) -> int:
+def _refresh_by_hand(segment: Segment, query: str) -> int:
     """The difference once, the members and the facts of both sides: five statements in one transaction."""
     with transaction.atomic():
-        _run(
-            f"CREATE TEMPORARY TABLE moved AS WITH found AS MATERIALIZED ({sql}), "
+        sql.run(
+            f"CREATE TEMPORARY TABLE moved AS WITH found AS MATERIALIZED ({query}), "
             f"listed AS (SELECT customer_id FROM {MEMBERS} WHERE segment_id = {segment.pk}) "
             "SELECT f.id, 1 AS came FROM found AS f LEFT JOIN listed ON customer_id = f.id WHERE customer_id IS NULL "
             "UNION ALL SELECT customer_id, 0 FROM listed LEFT JOIN found AS f ON customer_id = f.id WHERE f.id IS NULL"
         )
-        _run(
+        sql.run(
             f"INSERT INTO {MEMBERS} (segment_id, customer_id, since) "
             f"{_as_members(segment, 'SELECT id FROM moved WHERE came = 1')}"
         )
-        _run(
+        sql.run(
             f"DELETE FROM {MEMBERS} WHERE segment_id = {segment.pk} "
             "AND customer_id IN (SELECT id FROM moved WHERE came = 0)"
         )
-        _run(
+        sql.run(
             f"INSERT INTO crm_event (customer_id, name, occurred_at, received_at, source, dedupe_key, properties, "
-            f"object_type) SELECT id, CASE came WHEN 1 THEN 'Segment Entered' ELSE 'Segment Left' END, {_at(NOW)}, "
-            f"{_at(NOW)}, 'bench', {next(_turns)} || ':' || id, '{{}}', '' FROM moved"
+            f"object_type) SELECT id, CASE came WHEN 1 THEN 'Segment Entered' ELSE 'Segment Left' END, {sql.at(NOW)}, "
+            f"{sql.at(NOW)}, 'bench', {next(_turns)} || ':' || id, '{{}}', '' FROM moved"
         )
-        _run("DROP TABLE moved")
+        sql.run("DROP TABLE moved")
     return 1
 
 
 def _disturb(segment: Segment) -> None:
     """A hundredth of the members is forgotten, and as many are listed who do not belong."""
-    _run(f"DELETE FROM {MEMBERS} WHERE segment_id = {segment.pk} AND customer_id % 100 = 8")
+    sql.run(f"DELETE FROM {MEMBERS} WHERE segment_id = {segment.pk} AND customer_id % 100 = 8")
     strangers = "SELECT id FROM crm_customer WHERE id % 400 = 3"
     rows = _as_members(segment, strangers)
-    _run(f"INSERT INTO {MEMBERS} (segment_id, customer_id, since) {rows} ON CONFLICT DO NOTHING")
+    sql.run(f"INSERT INTO {MEMBERS} (segment_id, customer_id, since) {rows} ON CONFLICT DO NOTHING")
 
 
 def _as_members(segment: Segment, ids: str) -> str:
     # SQLite needs a WHERE to tell an upsert's ON from a join's.
-    return f"SELECT {segment.pk}, id, {_at(NOW)} FROM ({ids}) AS f WHERE true"
+    return f"SELECT {segment.pk}, id, {sql.at(NOW)} FROM ({ids}) AS f WHERE true"
 
 
 # --- a shop written by the database itself ------------------------------------------------------
@@ -148,74 +147,36 @@ def _fill(people: int) -> None:
     """People with two events each within four months, and an order for every other one; in their order, for speed."""
     start = (Customer.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
     ids = f"{start} + n"
-    _run(
+    sql.run(
         f"INSERT INTO crm_customer (id, public_id, name, email, phone, line_id, language, time_zone, attributes, "
-        f"source, is_visitor, created_at, search_text) SELECT {ids}, {_uuid()}, 'Person ' || n, '', '', '', 'th', '', "
-        f"{_json(PLAN)}, '', {_false()}, {_at(NOW)}, '' FROM {_series(people)}"
+        f"source, is_visitor, created_at, search_text) SELECT {ids}, {sql.uuid()}, 'Person ' || n, '', '', '', 'th', "
+        f"'', {sql.json(PLAN)}, '', {sql.false()}, {sql.at(NOW)}, '' FROM {sql.series(people)}"
     )
     names = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(NAMES))
-    _run(
+    sql.run(
         f"INSERT INTO crm_event (customer_id, name, occurred_at, received_at, source, dedupe_key, properties, "
         f"object_type) SELECT {start} + n / 2, CASE n / 3 % {len(NAMES)} {names} END, "
-        f"{_at(NOW, 'n % 120')}, {_at(NOW)}, 'bench', 'rules:' || n, {_json(PRICE)}, '' FROM {_series(2 * people)}"
+        f"{sql.at(NOW, 'n % 120')}, {sql.at(NOW)}, 'bench', 'rules:' || n, {sql.json(PRICE)}, '' "
+        f"FROM {sql.series(2 * people)}"
     )
-    _run(
+    sql.run(
         f"INSERT INTO crm_purchase (public_id, customer_id, source, reference, status, currency, total_minor, "
-        f"refunded_minor, discount_minor, coupon, payment_method, placed_at, recorded_at) SELECT {_uuid()}, "
+        f"refunded_minor, discount_minor, coupon, payment_method, placed_at, recorded_at) SELECT {sql.uuid()}, "
         f"{start} + n * 2, 'bench', 'rules:' || n, 'placed', 'THB', n % 2000 * 100, 0, 0, '', '', "
-        f"{_at(NOW, 'n % 700')}, {_at(NOW)} FROM {_series(people // 2)}"
+        f"{sql.at(NOW, 'n % 700')}, {sql.at(NOW)} FROM {sql.series(people // 2)}"
     )
-    if connection.vendor == "postgresql":
-        _run("SELECT setval(pg_get_serial_sequence('crm_customer', 'id'), (SELECT max(id) FROM crm_customer))")
-    _run("ANALYZE")
+    sql.continue_ids("crm_customer")
+    sql.run("ANALYZE")
 
 
 PLAN = """{"plan": "' || CASE n % 4 WHEN 0 THEN 'gold' ELSE 'free' END || '"}"""
 PRICE = """{"price": ' || (n % 1000) || ', "sku": "KTL-1"}"""
 
 
-def _json(text: str) -> str:
-    return f"('{text}')" + ("::jsonb" if connection.vendor == "postgresql" else "")
+def _by_hand(query: str) -> str:
+    return query.format(since=sql.at(NOW - timedelta(days=90)), now=sql.at(NOW))
 
 
-def _series(n: int) -> str:
-    """The numbers from 0, as a table with the column n."""
-    if connection.vendor == "postgresql":
-        return f"generate_series(0::bigint, {n - 1}) AS s(n)"
-    return f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {n - 1}) SELECT n FROM s) AS s"
-
-
-def _uuid() -> str:
-    return "gen_random_uuid()" if connection.vendor == "postgresql" else "lower(hex(randomblob(16)))"
-
-
-def _false() -> str:
-    return "false" if connection.vendor == "postgresql" else "0"
-
-
-def _at(moment: datetime, days: str = "") -> str:
-    """An instant as the database writes it, less so many days: SQL."""
-    if connection.vendor == "postgresql":
-        return f"'{moment.isoformat()}'::timestamptz" + (f" - ({days}) * interval '1 day'" if days else "")
-    plain = moment.replace(tzinfo=None).isoformat(" ")
-    return f"datetime('{plain}', '-' || ({days}) || ' days')" if days else f"'{plain}'"
-
-
-def _by_hand(sql: str) -> str:
-    return sql.format(since=_at(NOW - timedelta(days=90)), now=_at(NOW))
-
-
-def _run(sql: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-
-
-def _ask(sql: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchone()[0]
-
-
-def _ask_once(sql: str) -> int:
-    _ask(sql)
+def _ask_once(query: str) -> int:
+    sql.ask(query)
     return 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import count
 
 from crm.lib import bell
-from crm.models import Customer
+from crm.models import Topic
 from messaging.models import Message
 from messaging.outbox import sender
 from messaging.outbox.queue import MessageRequest, queue_messages
+from tests.benchmarks import shop
 from tests.benchmarks.harness import Rate, in_turn, row, scaled
 from tests.benchmarks.ingest import NOW
 
@@ -16,11 +17,8 @@ MESSAGES = scaled(5_000)
 
 
 def rows() -> list[dict[str, str]]:
-    people = list(Customer.objects.exclude(phone="").order_by("pk").values_list("pk", flat=True)[:MESSAGES])
+    people = shop.add_people(MESSAGES, now=NOW, topic=Topic.objects.order_by("pk")[0])
     rounds = count(1)
-    with bell.silenced():
-        while sum(sender.send_due(now=NOW, limit=10_000).values()):
-            pass
 
     def queue() -> int:
         number = next(rounds)
