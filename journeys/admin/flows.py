@@ -20,7 +20,9 @@ from crm.models import User
 from journeys.flows import repair, versions
 from journeys.flows.definition import InvalidDefinition
 from journeys.flows.versions import CannotPublish
-from journeys.models import DraftEdit, Enrolment, Flow, FlowVersion, Intake, StepVisit
+from journeys.models import Backtest, DraftEdit, Enrolment, Flow, FlowTest, FlowVersion, Intake, StepVisit
+from journeys.simulation import flow_tests
+from journeys.simulation.flow_tests import FailingTests
 
 
 class VersionInline(ReadOnlyInline):
@@ -56,7 +58,7 @@ class FlowAdmin(admin.ModelAdmin[Flow]):
     @admin.action(description=_("Publish the draft"), permissions=["change"])
     def publish(self, request: HttpRequest, flows: QuerySet[Flow]) -> None:
         actor = request.user if isinstance(request.user, User) else None
-        self._each(request, flows, lambda flow, now: versions.publish(flow, actor=actor, now=now))
+        self._each(request, flows, lambda flow, now: flow_tests.publish(flow, actor=actor, now=now))
 
     @admin.action(description=_("Pause"), permissions=["change"])
     def pause(self, request: HttpRequest, flows: QuerySet[Flow]) -> None:
@@ -76,7 +78,7 @@ class FlowAdmin(admin.ModelAdmin[Flow]):
         for flow in flows:
             try:
                 call(flow, now)
-            except (InvalidDefinition, CannotPublish) as error:
+            except (InvalidDefinition, FailingTests, CannotPublish) as error:
                 self.message_user(request, f"{flow}: {error}", messages.ERROR)
             else:
                 self.message_user(request, f"{flow}: {flow.get_state_display()}", messages.SUCCESS)
@@ -145,5 +147,24 @@ class DraftEditAdmin(ReadOnlyAdmin):
     list_display = ("flow", "number", "is_current", "edited_at")
     list_filter = ("is_current",)
     list_select_related = ("flow",)
+    search_fields = ("flow__slug", "flow__name")
+    ordering = ("-pk",)
+
+
+@admin.register(FlowTest)
+class FlowTestAdmin(ReadOnlyAdmin):
+    """Made and changed on the flow's own pages, where they can be tried."""
+
+    list_display = ("flow", "name", "created_by", "updated_at", "ran_at")
+    list_filter = ("flow",)
+    list_select_related = ("flow", "created_by")
+    search_fields = ("name", "flow__slug", "flow__name")
+
+
+@admin.register(Backtest)
+class BacktestAdmin(ReadOnlyAdmin):
+    list_display = ("flow", "since", "until", "asked_by", "asked_at", "done", "total", "finished_at")
+    list_filter = ("flow", ("finished_at", admin.EmptyFieldListFilter))
+    list_select_related = ("flow", "asked_by")
     search_fields = ("flow__slug", "flow__name")
     ordering = ("-pk",)

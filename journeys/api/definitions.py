@@ -54,9 +54,9 @@ def parts_of(path: str) -> list[str]:
     return [part for part in re.split(r"[\[\].]+", path) if part]
 
 
-def refused(found: Iterable[Fault], *base: str) -> ValidationError:
+def refused(found: Iterable[Fault], *base: str, code: str = CODE) -> ValidationError:
     """The API's error for faults of the definition that stands at `base` of the body."""
-    return faults(([*base, *parts_of(fault.path)], fault.message, CODE) for fault in found)
+    return faults(([*base, *parts_of(fault.path)], fault.message, code) for fault in found)
 
 
 def as_json(found: Sequence[Fault]) -> list[dict[str, Any]]:

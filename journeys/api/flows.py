@@ -53,6 +53,8 @@ from journeys.flows.impact import PeopleInside
 from journeys.models import Flow
 from journeys.selectors import flows as counters
 from journeys.selectors import results
+from journeys.simulation import flow_tests
+from journeys.simulation.flow_tests import FailingTests
 
 _EITHER = ("flows:read", "flows:write")
 
@@ -140,7 +142,7 @@ class FlowView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         flow = self.get_object()
         given = checked(PublicationGiven(data=request.data))
         with _conflicts():
-            versions.publish(
+            flow_tests.publish(
                 flow, actor=self.staff, now=self.now, people_inside=PeopleInside(given["people_inside"]),
                 backfill=given["backfill"] == "now",
             )  # fmt: skip
@@ -257,6 +259,8 @@ def _conflicts() -> Iterator[None]:
         yield
     except InvalidDefinition as error:
         raise definitions.refused(error.faults, "definition") from error
+    except FailingTests as error:
+        raise definitions.refused(error.faults, code="test_failed") from error
     except versions.CannotPublish as error:
         raise Problem("conflict", str(error)) from error
 

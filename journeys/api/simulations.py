@@ -19,8 +19,10 @@ from crm.api.fields import Given, MomentField, PhoneField, Shape, at_most, check
 from crm.models import ApiKey, Channel, Customer, State
 from journeys.api.definitions import DefinitionField, DefinitionParser
 from journeys.api.trials import FLOW_HELP, ShopGiven, ZoneField, flow_behind, refuse_both_or_none, shop_rules
+from journeys.models import Flow
 from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script
 from journeys.simulation.simulate import Simulation, simulate
+from journeys.simulation.stored import happening_of
 
 MOST_EVENTS = 1000
 LONGEST = timedelta(days=5 * 366)
@@ -84,11 +86,10 @@ class HappeningGiven(Given):
         return given
 
 
-class SimulationGiven(Given):
-    definition = DefinitionField(required=False)
-    flow = serializers.CharField(required=False, max_length=64, help_text=FLOW_HELP)
+class ScriptGiven(Given):
+    """What happens, to somebody made up."""
+
     profile = MadeUpGiven(required=False)
-    customer = serializers.UUIDField(required=False, help_text="somebody real, in place of `profile`")
     shop = ShopGiven(required=False)
     start = MomentField(future=True)
     trigger = TriggerGiven(required=False, help_text="what happens at `start`; without it, entered by hand")
@@ -96,14 +97,49 @@ class SimulationGiven(Given):
     until = MomentField(future=True)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        refuse_both_or_none(given)
-        if "customer" in given and "profile" in given:
-            raise fault(["customer"], _("needs either profile or customer"), "invalid")
         if given["until"] < given["start"]:
             raise fault(["until"], _("lies before start"), "invalid")
         if given["until"] - given["start"] > LONGEST:
             raise fault(["until"], _("lies more than five years after start"), "out_of_range")
         return given
+
+
+class SimulationGiven(ScriptGiven):
+    definition = DefinitionField(required=False)
+    flow = serializers.CharField(required=False, max_length=64, help_text=FLOW_HELP)
+    customer = serializers.UUIDField(required=False, help_text="somebody real, in place of `profile`")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        refuse_both_or_none(given)
+        if "customer" in given and "profile" in given:
+            raise fault(["customer"], _("needs either profile or customer"), "invalid")
+        return super().validate(given)
+
+
+def script_of(
+    given: Mapping[str, Any], *, who: Profile | Customer, flow: Flow | None, definition: Mapping[str, Any]
+) -> Script:
+    """What a checked body says, about this flow and definition."""
+    trigger, start = given.get("trigger"), given["start"]
+    return Script(
+        definition=definition,
+        flow=flow,
+        who=who,
+        start=start,
+        until=given["until"],
+        trigger=Happening(start, trigger["event"], trigger.get("properties", {})) if trigger else None,
+        events=[happening_of(told, at=told["at"]) for told in given.get("events", ())],
+        rules=shop_rules(given.get("shop", {})),
+    )
+
+
+def refusal_of(error: InvalidScript, *base: str) -> ValidationError:
+    """The API's error for what cannot be played in the script that stands at `base` of the body."""
+    path = error.path
+    if path[0] == "events" and error.code == "invalid_consent":
+        # A script says {channel: {topic: state}} for what the body spreads over three keys.
+        path = (*path[:3], "topic" if len(path) > 4 else "channel")
+    return fault([*base, *path], error.message, error.code)
 
 
 # --- What goes out ----------------------------------------------------------------------------
@@ -146,29 +182,12 @@ class SimulationView(Door):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         given = checked(SimulationGiven(data=request.data, context={"view": self, "request": request}))
-        try:
-            played = simulate(self._script(given))
-        except InvalidScript as error:
-            path = error.path
-            if path[0] == "events" and error.code == "invalid_consent":
-                # A script says {channel: {topic: state}} for what the body spreads over three keys.
-                path = (*path[:3], "topic" if len(path) > 4 else "channel")
-            raise fault(path, error.message, error.code) from error
-        return Response(_as_json(played))
-
-    def _script(self, given: Mapping[str, Any]) -> Script:
         flow, definition = flow_behind(given)
-        trigger, start = given.get("trigger"), given["start"]
-        return Script(
-            definition=definition,
-            flow=flow,
-            who=self._who(given),
-            start=start,
-            until=given["until"],
-            trigger=Happening(start, trigger["event"], trigger.get("properties", {})) if trigger else None,
-            events=[_happening(happening) for happening in given.get("events", ())],
-            rules=shop_rules(given.get("shop", {})),
-        )
+        try:
+            played = simulate(script_of(given, who=self._who(given), flow=flow, definition=definition))
+        except InvalidScript as error:
+            raise refusal_of(error) from error
+        return Response(_as_json(played))
 
     def _who(self, given: Mapping[str, Any]) -> Profile | Customer:
         if "customer" not in given:
@@ -182,17 +201,6 @@ class SimulationView(Door):
         if customer is None:
             raise fault(["customer"], _("There is no such customer."), "unknown_customer")
         return customer
-
-
-def _happening(given: Mapping[str, Any]) -> Happening:
-    consent = given.get("consent")
-    return Happening(
-        at=given["at"],
-        event=given.get("event", ""),
-        properties=given.get("properties", {}),
-        consents={consent["channel"]: {consent["topic"]: consent["state"]}} if consent else {},
-        attributes=given.get("attributes", {}),
-    )
 
 
 def _as_json(played: Simulation) -> dict[str, Any]:

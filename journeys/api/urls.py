@@ -5,6 +5,7 @@ from django.urls import path
 from crm.extensions import add_customer_field
 from journeys.api.backtests import BacktestView
 from journeys.api.enrolments import EnrolmentView
+from journeys.api.flow_tests import FlowTestRunView, FlowTestsView, FlowTestView
 from journeys.api.flows import FlowView
 from journeys.api.journeys import STAGES, JourneyView, MoveView
 from journeys.api.simulations import SimulationView
@@ -33,5 +34,8 @@ urlpatterns = [
     path("flows/<slug:slug>/archive/", FlowView.as_view({"post": "archive"})),
     path("flows/<slug:slug>/enrol/", FlowView.as_view({"post": "enrol"})),
     path("flows/<slug:slug>/results/", FlowView.as_view({"get": "results"})),
+    path("flows/<slug:slug>/tests/", FlowTestsView.as_view()),
+    path("flows/<slug:slug>/tests/run/", FlowTestRunView.as_view()),
+    path("flows/<slug:slug>/tests/<int:id>/", FlowTestView.as_view()),
     path("enrolments/", EnrolmentView.as_view({"get": "list"})),
 ]

@@ -7,11 +7,14 @@ from journeys.models.journey import Journey, Stage
 from journeys.models.move import StageMove
 from journeys.models.position import Health, Position
 from journeys.models.rule import StageRule
+from journeys.models.trial import Backtest, FlowTest
 
 __all__ = [
+    "Backtest",
     "DraftEdit",
     "Enrolment",
     "Flow",
+    "FlowTest",
     "FlowVersion",
     "Health",
     "Intake",

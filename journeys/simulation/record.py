@@ -53,11 +53,16 @@ def entered(run: Enrolment) -> Entry:
     return Entry(run.entered_at, None, "entered", {"key": run.key} if run.key else {})
 
 
-def stepped(visit: StepVisit) -> Entry | None:
-    """A step that is behind the run. What was sent is told by its message, and a step left at the exit by that."""
+def stepped(visit: StepVisit, reasons: Mapping[str, Any]) -> Entry | None:
+    """
+    A step that is behind the run. What was sent is told by its message, and a step left at the exit by that.
+
+    Args:
+        reasons: what decided which way it went, if that was asked.
+    """
     if visit.outcome in {"queued", "left"}:
         return None
-    detail = {"outcome": visit.outcome, **visit.detail}
+    detail = {"outcome": visit.outcome, **visit.detail, **reasons}
     if visit.outcome == "heard":
         detail.pop("event", None)  # the number of a row that nobody will find
     return Entry(visit.left_at, visit.step, _OF_OUTCOME.get(visit.outcome, "moved"), detail)

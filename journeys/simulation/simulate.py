@@ -18,13 +18,13 @@ from django.db.models import QuerySet
 
 from crm.events import log
 from crm.events.types import EventDraft
-from crm.models import Event, FailedReaction, Task
+from crm.models import Customer, Event, FailedReaction, Task
 from journeys.flows import enrolment, runner
 from journeys.flows.enrolment import Entry as EnrolmentEntry
 from journeys.flows.plans import plan_of
 from journeys.flows.steps.task import TASK_DONE
 from journeys.models import Enrolment, Position, StepVisit
-from journeys.simulation import cast, record, sending, why
+from journeys.simulation import asking, cast, record, sending, why
 from journeys.simulation.record import Entry, Shown
 from journeys.simulation.scripts import Happening, Script
 from journeys.simulation.unwritten import unwritten
@@ -32,6 +32,8 @@ from messaging.models import Message
 
 SOURCE = "simulation"
 NOT_TAKEN_IN = "not taken in"
+# How steps say that they decided which way to go.
+DECIDED = frozenset({"path", "held", "timed_out"})
 # Each round takes at least one step or decides on at least one message; more would be a fault of ours.
 MOST_ROUNDS = 1000
 
@@ -198,12 +200,18 @@ class _Play:
         visits = StepVisit.objects.filter(enrolment__in=self._known, pk__gt=self._last_visit).order_by("pk")
         for visit in list(visits):
             self._last_visit = visit.pk
-            entry = record.stepped(visit)
+            entry = record.stepped(visit, self._reasons(visit, now))
             if entry:
                 self._entries.append(entry)
             of_visit = {"cause__enrolment": visit.enrolment_id, "cause__step": visit.step, "cause__visit": visit.visit}
             for message in list(self._waiting().filter(due_at__lte=now, **of_visit)):
                 self._deliver(message, now)
+
+    def _reasons(self, visit: StepVisit, now: datetime) -> Mapping[str, Any]:
+        if visit.outcome not in DECIDED:
+            return {}
+        customer = Customer.objects.get(pk=self._customer.pk)  # with what the run has changed
+        return asking.decision_of(plan_of(self._version), visit, customer, now)
 
     def _note_messages(self, now: datetime) -> None:
         """Those about whom somebody else decided: nobody could be reached, or the run has ended."""

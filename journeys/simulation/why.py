@@ -11,13 +11,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer, Event
-from crm.rules import Rule, matches, parse_rule
 from journeys.facts import Fact
 from journeys.flows import enrolment
 from journeys.flows.enrolment import STALE, Entry
 from journeys.flows.plan import Plan
 from journeys.flows.plans import plan_of
 from journeys.models import Enrolment, Flow, FlowVersion
+from journeys.simulation.asking import holds, parts_of
 from journeys.simulation.unwritten import unwritten
 from messaging.models import Message
 from messaging.outbox import policy
@@ -139,9 +139,9 @@ def _behind(plan: Plan, run: Enrolment | None, last: Enrolment | None) -> Iterat
         (not ended, {"reason": run.reason if run and ended else ""}),
     )
     is_open = True
-    for (name, title), (holds, asked) in zip(_BEHIND, found, strict=True):
-        yield Gate(name, title, (PASSED if holds else STOPPED) if is_open else NOT_ASKED, asked if is_open else {})
-        is_open = is_open and holds
+    for (name, title), (is_passed, asked) in zip(_BEHIND, found, strict=True):
+        yield Gate(name, title, (PASSED if is_passed else STOPPED) if is_open else NOT_ASKED, asked if is_open else {})
+        is_open = is_open and is_passed
 
 
 def _person(customer: Customer) -> Gate:
@@ -165,20 +165,9 @@ def _trigger(plan: Plan, event: Event | None) -> Gate:
 
 def _audience(plan: Plan, customer: Customer, now: datetime) -> Gate:
     """The audience as a whole, and of "all of these" each part."""
-    parts = [
-        {"rule": rule, "holds": _holds(parse_rule(rule), customer, now)} for rule in _parts(plan.definition.audience)
-    ]
-    holds = _holds(plan.audience, customer, now)
-    return Gate("audience", _("In the audience"), PASSED if holds else STOPPED, {"rules": parts})
-
-
-def _parts(rule: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    parts = rule.get("all", [rule] if rule else [])
-    return parts if isinstance(parts, list) else []
-
-
-def _holds(rule: Rule, customer: Customer, now: datetime) -> bool:
-    return customer.pk in matches(rule, {customer.pk}, now=now)
+    parts = parts_of(plan.definition.audience, customer, now)
+    is_in = holds(plan.audience, customer, now)
+    return Gate("audience", _("In the audience"), PASSED if is_in else STOPPED, {"rules": parts})
 
 
 def _starting_event(plan: Plan, customer: Customer) -> Event | None:

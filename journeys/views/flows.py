@@ -18,10 +18,10 @@ from crm.views.customers import visible as visible_customer
 from crm.views.parts import choice_of, done, page_of, refused
 from journeys.flows import enrolment, repair, versions
 from journeys.flows.definition import Definition, InvalidDefinition, parse_definition
+from journeys.flows.naming import names_here
 from journeys.flows.outline import Names, Outline, outline, trigger_in_words
 from journeys.models import Enrolment, Flow
 from journeys.selectors import flows as counters
-from journeys.views.naming import names_here
 
 NEWEST_FIRST = Sort("entered_at")
 ORDER = {Flow.State.LIVE: 0, Flow.State.PAUSED: 1, Flow.State.DRAFT: 2, Flow.State.ARCHIVED: 3}

@@ -12,9 +12,11 @@ from django.urls import reverse
 
 from journeys.flows import runner
 from journeys.models import (
+    Backtest,
     DraftEdit,
     Enrolment,
     Flow,
+    FlowTest,
     FlowVersion,
     Intake,
     Journey,
@@ -30,8 +32,11 @@ from tests.journeys.happenings import day
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [DraftEdit, Enrolment, Flow, FlowVersion, Intake, Journey, Position, Stage, StageMove, StageRule, StepVisit]
-READ_ONLY = [DraftEdit, Enrolment, FlowVersion, Intake, Position, StageMove, StepVisit]
+MODELS = [
+    Backtest, DraftEdit, Enrolment, Flow, FlowTest, FlowVersion, Intake, Journey, Position, Stage, StageMove, StageRule,
+    StepVisit,
+]  # fmt: skip
+READ_ONLY = [Backtest, DraftEdit, Enrolment, FlowTest, FlowVersion, Intake, Position, StageMove, StepVisit]
 
 
 @pytest.fixture
@@ -45,6 +50,8 @@ def boss() -> Client:
 def something_of_everything() -> None:
     run = EnrolmentFactory.create(due_at=NOON)
     DraftEdit.objects.create(flow=run.flow, number=1, definition={}, edited_at=NOON)
+    FlowTest.objects.create(flow=run.flow, name="one", script={}, expected=[], created_at=NOON, updated_at=NOON)
+    Backtest.objects.create(flow=run.flow, definition={}, since=NOON, until=NOON, most=1, asked_at=NOON)
     Intake.objects.create(version=run.version, kind=Intake.Kind.BACKFILL, at=NOON)
     for number in (0, 2):
         runner.run_due(now=day(number), limit=10)

@@ -43,8 +43,8 @@ def test_every_gate_of_a_flow_says_how_it_was_answered(api: Program) -> None:
     (found,) = answer["flows"]  # type: ignore[misc]
     assert (found["may_enter"], found["stopped_by"]) == (False, "trigger")  # type: ignore[index]
     assert found["gates"][3]["inputs"]["rules"] == [  # type: ignore[index]
-        {"rule": {"tag": "vip"}, "holds": False},
-        {"rule": {"not": {"tag": "no"}}, "holds": True},
+        {"rule": {"tag": "vip"}, "holds": False, "value": []},
+        {"rule": {"not": {"tag": "no"}}, "holds": True, "value": []},
     ]
 
 

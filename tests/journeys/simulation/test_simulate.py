@@ -207,7 +207,10 @@ def test_a_rule_is_asked_of_the_made_up_customer() -> None:
     assert bodies(play(vip, who=replace(PLOY, tags=["vip"]))) == ["Gold"]
     assert bodies(play(vip)) == ["Plain"]
     assert lines(play(vip))[1] == "06 10:00 who moved"
-    assert play(vip).entries[1].detail == {"outcome": "path", "path": "else"}
+    asked = {"rule": {"tag": "vip"}, "holds": False, "value": []}
+    assert play(vip).entries[1].detail == {
+        "outcome": "path", "path": "else", "paths": [{"path": "vip", "holds": False, "conditions": [asked]}],
+    }  # fmt: skip
 
 
 def test_a_branch_sees_what_the_flow_set_before_it() -> None:
@@ -260,7 +263,7 @@ def test_whom_the_audience_leaves_out_is_told_so_with_the_gate() -> None:
 
     assert (simulation.state, simulation.reason) == ("exited", "not taken in: audience")
     (entry,) = simulation.entries
-    assert entry.detail["gates"]["audience"]["rules"] == [{"rule": {"tag": "vip"}, "holds": False}]
+    assert entry.detail["gates"]["audience"]["rules"] == [{"rule": {"tag": "vip"}, "holds": False, "value": []}]
     assert entry.detail["gates"]["trigger"]["verdict"] == "passed"
 
 
