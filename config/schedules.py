@@ -23,11 +23,13 @@ TICK = (
     "messaging.tasks.send_due",
     "journeys.tasks.replay_journeys",
     "messaging.tasks.reconcile",
+    "crm.tasks.deliver_hooks",
 )
 
 # What answers a bell rung on commit (crm/lib/bell.py).
 BELLS = {
     "run_due": "journeys.tasks.run_due",
+    "deliver_hooks": "crm.tasks.deliver_hooks",
     "send_due": "messaging.tasks.send_due",
     "refresh_segments": "crm.tasks.refresh_segments",
     "replay_journeys": "journeys.tasks.replay_journeys",

@@ -327,6 +327,11 @@ MESSAGING_PROVIDERS = {
 vars().update(env.email_url("EMAIL_URL", "consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "shop@localhost")
 
+# --- Outgoing webhooks ------------------------------------------------------------------------
+
+# host:port pairs that webhooks may call although they are in our own network or not on port 80 or 443.
+WEBHOOK_TRUSTED = frozenset(env.list("WEBHOOK_TRUSTED", default=[]))
+
 # --- Logging ----------------------------------------------------------------------------------
 
 LOGGING: dict[str, Any] = {

@@ -8,6 +8,7 @@ from django.db.models import Min
 
 from config.schedules import NIGHT
 from crm.events import log
+from crm.hooks import deliver
 from crm.models import FailedReaction, Purchase, Segment
 from crm.services import purchases, segments
 from journeys.flows import work
@@ -29,6 +30,7 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
         "steps": work.work_due(now=now, limit=limit),
         "reconciled": reconcile.reconcile(now=now).total(),
         "messages": sender.send_due(now=now, limit=limit).total(),
+        "calls": deliver.deliver_due(now=now, limit=limit).total(),
     }
 
 

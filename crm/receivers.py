@@ -1,13 +1,19 @@
 """The one bridge from Django's model signals to the event log: a saved row becomes the facts its dates stand for."""
 
 from typing import Any
+And what crm itself does about facts: whoever subscribed to them is told.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
 from crm.events import log
-from crm.models import Customer, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
+from crm.events.signals import events_recorded
+from crm.models import Customer, Event, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
 from crm.models.factual import Factual
 from crm.services import identities
 
@@ -29,3 +35,9 @@ def keep_identities(instance: Customer, raw: bool = False, **kwargs: Any) -> Non
     """An address typed into the record is an id to find the person by, whoever typed it."""
     if not raw:
         identities.keep_addresses(instance, now=timezone.now())
+
+
+@receiver(events_recorded, dispatch_uid="crm.tell_endpoints")  # type: ignore[arg-type]  # it connects like a Signal
+def tell_endpoints(events: Sequence[Event], now: datetime, **kwargs: Any) -> None:
+    """Put a delivery in line for every endpoint that subscribed to one of these facts, in their transaction."""
+    hooks.queue_facts(events, now=now)

@@ -6,14 +6,16 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from crm.events import log
+from crm.hooks import deliver
 from crm.lib.rounds import work_off
-from crm.models import Heartbeat, IdempotencyRecord
-from crm.services import purchases, segments
+from crm.models import Heartbeat, HookDelivery, IdempotencyRecord
+from crm.services import hooks, purchases, segments
 
 BATCH = 500
 KEEP_FAILURES = timedelta(days=30)
 KEEP_HEARTBEATS = timedelta(days=1)
 KEEP_IDEMPOTENCY = timedelta(hours=48)
+KEEP_DELIVERIES = timedelta(days=30)
 
 
 def beat(worker: str) -> str:
@@ -38,15 +40,25 @@ def refresh_segments() -> str:
     return f"{total} refreshed"
 
 
+def deliver_hooks() -> str:
+    """Make the webhook calls that are due. Claiming decides who makes which."""
+    total = work_off(lambda: deliver.deliver_due(now=timezone.now(), limit=BATCH).total(), again=hooks.BELL)
+    return f"{total} calls"
+
+
 def refresh_all_segments() -> str:
     """Ask for all segments: with the days people enter and leave although nothing happens. Nightly."""
     return f"{segments.ask_refresh_of_all(timezone.now())} asked for"
 
 
 def prune() -> str:
-    """Delete what has served its time: old task failures, heartbeats of workers long gone, idempotency answers."""
+    """
+    Delete what has served its time: old task failures, heartbeats of workers long gone, idempotency answers, and
+    webhook calls that are behind us.
+    """
     now = timezone.now()
     failures, _ = Failure.objects.filter(stopped__lt=now - KEEP_FAILURES).delete()
     heartbeats, _ = Heartbeat.objects.filter(beat_at__lt=now - KEEP_HEARTBEATS).delete()
     answers, _ = IdempotencyRecord.objects.filter(created_at__lt=now - KEEP_IDEMPOTENCY).delete()
-    return f"{failures} failures, {heartbeats} heartbeats, {answers} answers deleted"
+    calls, _ = HookDelivery.objects.ended_before(now - KEEP_DELIVERIES).delete()
+    return f"{failures} failures, {heartbeats} heartbeats, {answers} answers, {calls} calls deleted"

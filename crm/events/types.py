@@ -132,6 +132,9 @@ register(
     EventType("Coupon Removed", _("Took a coupon off"), "visit", "tag"),
     EventType("Order Updated", _("Changed an order"), "order", "bag", sign_of_life=False),
     EventType("Order Completed", _("Ordered"), "order", "bag"),
+    # Ours: the storefront's "Coupon Applied" may be taken off the cart again, a redemption happens once.
+    EventType("Coupon Issued", _("Was given a coupon"), "other", "tag", sign_of_life=False),
+    EventType("Coupon Redeemed", _("Redeemed a coupon"), "order", "tag"),
     EventType("Order Paid", _("Paid"), "order", "card"),
     EventType("Order Shipped", _("Order shipped"), "order", "truck", sign_of_life=False),
     EventType("Order Delivered", _("Order delivered"), "order", "truck", sign_of_life=False),

@@ -42,6 +42,11 @@ def silenced() -> Iterator[None]:
         _silenced.reset(token)
 
 
+def is_silenced() -> bool:
+    """Is this a replay of what is past, or a simulation? Nobody outside is told of what happens in one."""
+    return _silenced.get()
+
+
 def _call(name: str) -> None:
     for ringer in _ringers:
         ringer(name)

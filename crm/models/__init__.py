@@ -2,10 +2,13 @@
 
 from crm.models.access import ApiKey, IdempotencyRecord, RejectedEvent, Source
 from crm.models.consent import Channel, Consent, ConsentEvent, State, Topic
+from crm.models.coupon import Coupon
 from crm.models.customer import Company, Customer, CustomerMerge, Identity, Tag
 from crm.models.event import Event, FailedReaction
+from crm.models.hook import HookDelivery, HookSecret, WebhookEndpoint
 from crm.models.operation import Heartbeat, ReplayRun
 from crm.models.product import Product
+from crm.models.promotion import Promotion
 from crm.models.purchase import Purchase, PurchaseItem, Refund
 from crm.models.review import Review
 from crm.models.segment import Segment, SegmentChange, SegmentMember
@@ -21,15 +24,19 @@ __all__ = [
     "Company",
     "Consent",
     "ConsentEvent",
+    "Coupon",
     "Customer",
     "CustomerMerge",
     "Event",
     "FailedReaction",
     "Heartbeat",
+    "HookDelivery",
+    "HookSecret",
     "IdempotencyRecord",
     "Identity",
     "Note",
     "Product",
+    "Promotion",
     "Purchase",
     "PurchaseItem",
     "Refund",
@@ -50,4 +57,5 @@ __all__ = [
     "Touchpoint",
     "TouchpointVisit",
     "User",
+    "WebhookEndpoint",
 ]

@@ -12,9 +12,11 @@ from crm.events.types import EventDraft
 from crm.models import (
     Consent,
     ConsentEvent,
+    Coupon,
     Customer,
     CustomerMerge,
     Event,
+    HookDelivery,
     Identity,
     Note,
     Purchase,
@@ -27,7 +29,9 @@ from crm.models import (
     User,
 )
 
-MOVED = (Identity, Event, Purchase, Refund, Ticket, Review, TouchpointVisit, Note, Task, ConsentEvent)
+MOVED = (
+    Identity, Event, Purchase, Refund, Ticket, Review, TouchpointVisit, Note, Task, ConsentEvent, Coupon, HookDelivery,
+)  # fmt: skip
 _FILLED = ("name", "email", "phone", "line_id", "language", "time_zone", "birthday", "owner_id", "company_id")
 
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, transaction
-from django.utils.text import slugify
 
 from crm.events import log
 from crm.events.types import EventDraft
 from crm.lib import bell, bulk
+from crm.lib.slugs import free_slug
 from crm.models import Segment, SegmentChange, SegmentMember, User
 from crm.rules import InvalidRule, Rule, matching, parse_rule
 from crm.rules.leaves.segments import segment_faults, segments_named
@@ -76,9 +76,8 @@ def create_segment(
     Raises:
         InvalidSegment: a bad value, a rule with faults, or the slug is taken.
     """
-    segment = Segment(
-        name=name.strip(), slug=slug or free_slug(name), description=description, created_by=actor, created_at=now
-    )
+    slug = slug or free_slug(name, Segment.objects.all(), stem="segment", reserved=RESERVED)
+    segment = Segment(name=name.strip(), slug=slug, description=description, created_by=actor, created_at=now)
     segment.rule = _checked(rule, of=segment.slug)
     return _write(segment, now)
 
@@ -124,13 +123,6 @@ def delete_segment(segment: Segment) -> None:
     if users:
         raise SegmentInUse(users)
     segment.delete()
-
-
-def free_slug(name: str) -> str:
-    """A slug for `name` that nobody has: its Latin letters and digits, and a number when needed."""
-    base = slugify(name)[:56].strip("-_") or "segment"
-    taken = {*Segment.objects.filter(slug__startswith=base).values_list("slug", flat=True), *RESERVED}
-    return next(slug for n in range(1, len(taken) + 2) if (slug := base if n == 1 else f"{base}-{n}") not in taken)
 
 
 def _checked(rule: Any, *, of: str) -> Any:

@@ -1,4 +1,4 @@
-"""Answer the questions of many runs at once: one query per distinct rule, one for all events, one for all dates."""
+"""Answer the questions of many runs at once: a query per distinct rule, one for all events or dates, few for coupons."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from crm.lib.among import Among
 from crm.models import Customer, Event
 from crm.rules import matches, properties
+from crm.selectors.promotions import why_not
 from journeys.facts import Fact
 from journeys.flows.plan import KeyedRule, Plan
-from journeys.flows.steps.base import AttributeValue, Happened, Occurrence, Question, RuleHolds
+from journeys.flows.steps.base import AttributeValue, CouponRefused, Happened, Occurrence, Question, RuleHolds
 from journeys.models import Enrolment
 
 Asked = tuple[Enrolment, Plan, Sequence[Question]]
@@ -27,6 +28,7 @@ def answer(asked: Sequence[Asked], *, now: datetime) -> Answers:
     _rules(asked, answers, now)
     _events(asked, answers)
     _dates(asked, answers)
+    _coupons(asked, answers, now)
     return answers
 
 
@@ -104,6 +106,21 @@ def _dates(asked: Sequence[Asked], answers: Answers) -> None:
     }
     for row, question in wanted:
         answers[row.pk][question] = date_of(records.get(row.customer_id, {}), question.name)
+
+
+def _coupons(asked: Sequence[Asked], answers: Answers, now: datetime) -> None:
+    wanted: dict[str, list[tuple[Enrolment, CouponRefused]]] = defaultdict(list)
+    for row, _, questions in asked:
+        for question in questions:
+            if isinstance(question, CouponRefused):
+                wanted[question.promotion].append((row, question))
+    if not wanted:
+        return
+    customers = {slug: {row.customer_id for row, _ in of_slug} for slug, of_slug in wanted.items()}
+    refused = why_not(customers, now=now)
+    for slug, of_slug in wanted.items():
+        for row, question in of_slug:
+            answers[row.pk][question] = refused.get((slug, row.customer_id), "")
 
 
 def date_of(record: Mapping[str, Any], name: str) -> str | None:

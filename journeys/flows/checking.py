@@ -13,13 +13,16 @@ from typing import Any
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from crm.models import Topic
+from crm.models import Promotion, Topic
+from crm.selectors.promotions import TEMPLATE_NAMES
+from journeys.flows.brought import with_coupon
 from journeys.flows.definition import Definition, EventTrigger, Fault, SegmentTrigger, StageTrigger
-from journeys.flows.steps import AnyStep, Enrol, MoveStage, Send, Unenrol, WaitEvent, WaitRule
+from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, WaitEvent, WaitRule, Webhook
 from journeys.models import Flow, FlowVersion, Stage
 from messaging.models import TemplateVersion
 from messaging.rendering import liquid
 
+COUPON = "coupon"
 Texts = Mapping[tuple[str, str], list[str]]  # (template, channel) → what its published version says
 
 
@@ -33,7 +36,9 @@ def faults_in_shop(definition: Definition, *, slug: str) -> Iterator[Fault]:
     steps = [(path, step) for path, _nesting, step in definition.walk()]
     yield from _stages(definition, steps)
     yield from _waits(steps)
+    yield from _coupons(steps)
     yield from _messages(definition, steps)
+    yield from _calls(definition, steps)
     yield from _flows(steps, slug)
 
 
@@ -60,6 +65,17 @@ def _waits(steps: Steps) -> Iterator[Fault]:
             yield Fault(f"{path}.else", step.id, _("is missing: say what happens when nothing comes in time"))
 
 
+def _coupons(steps: Steps) -> Iterator[Fault]:
+    named = [(f"{path}.promotion", step) for path, step in steps if isinstance(step, Coupon)]
+    if not named:
+        return
+    promotions = Promotion.objects.filter(slug__in={step.promotion for _path, step in named})
+    known = set(promotions.values_list("slug", flat=True))
+    for path, step in named:
+        if step.promotion not in known:
+            yield Fault(path, step.id, _("there is no promotion “%(slug)s”") % {"slug": step.promotion})
+
+
 # --- messages ---------------------------------------------------------------------------------
 
 
@@ -82,10 +98,9 @@ def _messages(definition: Definition, steps: Steps) -> Iterator[Fault]:
         return
     topics = set(Topic.objects.values_list("slug", flat=True))
     texts = _texts({step.template for _path, step in sends if step.template})
-    brought = {name: _Whatever() for name in ("customer", "shop", "links")} | {"time_zone": "UTC"}
-    if isinstance(definition.trigger, EventTrigger | StageTrigger | SegmentTrigger):
-        brought["event"] = _Whatever()
+    knows = _Known(definition)
     for path, step in sends:
+        brought = knows.at(step) | {"links": _Whatever()}
         if step.topic not in topics:
             yield Fault(f"{path}.topic", step.id, _("there is no topic “%(slug)s”") % {"slug": step.topic})
         if step.template is None:
@@ -97,6 +112,29 @@ def _messages(definition: Definition, steps: Steps) -> Iterator[Fault]:
             missing = _("there is no published template “%(slug)s”") % {"slug": step.template}
             yield Fault(f"{path}.template", step.id, missing)
         yield from _text_faults(f"{path}.template", step.id, said, brought)
+
+
+def _calls(definition: Definition, steps: Steps) -> Iterator[Fault]:
+    """The texts of what is sent to other systems."""
+    knows = _Known(definition)
+    for path, step in steps:
+        if isinstance(step, Webhook):
+            for place, text in step.texts():
+                yield from _text_faults(f"{path}.{place}", step.id, [text], knows.at(step))
+
+
+class _Known:
+    """What templates may show at each step: the customer, the shop, what started the flow, a coupon given before."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._always: dict[str, Any] = {"customer": _Whatever(), "shop": _Whatever(), "time_zone": "UTC"}
+        if isinstance(definition.trigger, EventTrigger | StageTrigger | SegmentTrigger):
+            self._always["event"] = _Whatever()
+        self._with_coupon = with_coupon(definition)
+
+    def at(self, step: AnyStep) -> dict[str, Any]:
+        coupon = {COUPON: dict.fromkeys(TEMPLATE_NAMES, "…")} if step.id in self._with_coupon else {}
+        return self._always | coupon
 
 
 def _texts(templates: set[str]) -> Texts:
@@ -128,9 +166,18 @@ def _complaint(text: str, brought: Mapping[str, Any]) -> str:
         template.render(brought)
     except liquid.RenderFailed as error:
         # Only what nobody will ever have: other data of a real customer may well do.
-        named = next((root for root in unknown if f"'{root}'" in str(error)), "")
+        named = next((root for root in unknown if f"'{root}'" in str(error)), "") or _misspelt(template, brought)
+        if named == COUPON:
+            return _("shows a coupon, but not every way here leads through a coupon step")
         return _("shows “%(name)s”, which this flow does not have") % {"name": named} if named else ""
     return ""
+
+
+def _misspelt(template: liquid.Template, brought: Mapping[str, Any]) -> str:
+    """What the text asks of a coupon that no coupon has."""
+    known = brought.get(COUPON, ())
+    asked = (path for path in template.paths if COUPON in brought and path[0] == COUPON and len(path) > 1)
+    return next((".".join(map(str, path)) for path in asked if path[1] not in known), "")
 
 
 # --- other flows ------------------------------------------------------------------------------

@@ -303,19 +303,19 @@ def _tree_faults(definition: Definition) -> Iterator[Fault]:
 
 def _unreachable(path: str, steps: Sequence[AnyStep]) -> Iterator[Fault]:
     for index, step in enumerate(steps[:-1]):
-        if _ends(step):
+        if ends(step):
             why = _("an exit stands before it") if isinstance(step, Exit) else _("every way before it ends in an exit")
             yield Fault(f"{path}[{index + 1}]", steps[index + 1].id, _("is never reached: %(why)s") % {"why": why})
 
 
-def _ends(step: AnyStep) -> bool:
+def ends(step: AnyStep) -> bool:
     """Does nobody come to what stands behind it?"""
     if isinstance(step, Exit):
         return True
     decides = isinstance(step, Branch | Split | WaitEvent | WaitRule) or (
         isinstance(step, Task) and step.wait_for_outcome is not None
     )
-    return decides and all(any(_ends(inner) for inner in steps) for _name, steps in step.lists())
+    return decides and all(any(ends(inner) for inner in steps) for _name, steps in step.lists())
 
 
 def _untaken(path: str, step: AnyStep) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +26,7 @@ from journeys.flows.definition import (
 from journeys.flows.steps import (
     AnyStep,
     Branch,
+    Coupon,
     Enrol,
     Exit,
     MoveStage,
@@ -38,6 +40,7 @@ from journeys.flows.steps import (
     Wait,
     WaitEvent,
     WaitRule,
+    Webhook,
 )  # fmt: skip
 from journeys.flows.steps.wait import WindowSpec
 
@@ -61,6 +64,7 @@ class Names:
     topics: Mapping[str, str] = field(default_factory=dict)
     stages: Mapping[tuple[str, str], str] = field(default_factory=dict)
     flows: Mapping[str, str] = field(default_factory=dict)
+    promotions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,7 @@ def _said_of_ways(step: AnyStep) -> Said | None:
 
 
 def _said_of_deeds(step: AnyStep, names: Names) -> Said | None:
-    """Steps that write to the customer, on their record, or to staff."""
+    """Steps that give the customer something, write on their record, or tell staff or another system."""
     match step:
         case Send():
             return _send(step, names)
@@ -233,6 +237,12 @@ def _said_of_deeds(step: AnyStep, names: Names) -> Said | None:
         case Ticket():
             title = _("Open a ticket: %(subject)s") % {"subject": step.subject}
             return "lifebuoy", title, [str(_KINDS[step.kind]), str(_PRIORITIES[step.priority])]
+        case Coupon():
+            promotion = names.promotions.get(step.promotion, step.promotion)
+            return "coupon", _("Give a coupon: %(promotion)s") % {"promotion": promotion}, []
+        case Webhook():
+            own = [_("says what this step wrote for it")] if step.body else []
+            return "webhook", _("Call %(host)s") % {"host": urlsplit(step.url).hostname or step.url}, own
     return None
 
 

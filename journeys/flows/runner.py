@@ -26,6 +26,7 @@ from journeys.flows.interpreter import NO_FACTS, Outcome, Planned, State, Status
 from journeys.flows.listening import RULE, ruled_out
 from journeys.flows.plan import KeyedRule, Plan
 from journeys.flows.steps.base import Effect, Facts, Question
+from journeys.flows.steps.coupon import PutCoupon
 from journeys.flows.steps.enrol import EnterFlow, LeaveFlow
 from journeys.models import Enrolment, Flow, StepVisit
 from messaging.outbox import cancel
@@ -36,6 +37,9 @@ BATCH = 500
 MERGED, ERASED = "merged into another record", "erased"
 # What these do to runs, perhaps of this very batch, they do once all of it is written; leaving comes before entering.
 _LAST: tuple[type[Effect], ...] = (LeaveFlow, EnterFlow)
+# A coupon step asks before it gives, so its code is the first thing a run wants done in a round; what it queues in the
+# same round is to know the code.
+_FIRST: type[Effect] = PutCoupon
 _ENDS = {Status.COMPLETED: Enrolment.State.COMPLETED, Status.EXITED: Enrolment.State.EXITED}
 
 
@@ -89,12 +93,15 @@ def take(claimed: Sequence[Enrolment], *, now: datetime) -> Counter[str]:
 
     Done in a savepoint; when it fails, its halves are done, down to the run that is to blame.
     """
+    contexts = [row.context for row in claimed]
     try:
         with transaction.atomic(), log.gathered(now=now):
             return _work(claimed, now)
     except Exception as error:
         if _is_rivalry(error):
             raise
+        for row, context in zip(claimed, contexts, strict=True):
+            row.context = context  # what was gathered has been taken back
         if len(claimed) == 1:
             logger.exception("enrolment %s failed", claimed[0].pk)
             return _set_aside(claimed[0], error, now)
@@ -208,5 +215,5 @@ def _perform(orders: Sequence[Order[Effect]], now: datetime) -> None:
     by_kind: dict[type[Effect], list[Order[Effect]]] = defaultdict(list)
     for order in orders:
         by_kind[type(order.effect)].append(order)
-    for kind, of_kind in by_kind.items():
-        PERFORMERS[kind](of_kind, now)
+    for kind in sorted(by_kind, key=lambda kind: kind is not _FIRST):
+        PERFORMERS[kind](by_kind[kind], now)

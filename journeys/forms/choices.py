@@ -1,4 +1,4 @@
-"""What a flow may name in this shop: templates, topics, stages, segments, flows, colleagues, facts."""
+"""What a flow may name in this shop: templates, topics, stages, segments, flows, colleagues, promotions, facts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from crm.events import types
-from crm.models import Segment, Topic
+from crm.models import Promotion, Segment, Topic
 from crm.selectors.staff import colleague_names
 from journeys.models import Flow, Stage
 from messaging.models import Template
@@ -26,6 +26,7 @@ class Choices:
     segments: Pairs
     flows: Pairs
     people: Pairs
+    promotions: Pairs
     events: Pairs
 
     @classmethod
@@ -39,6 +40,7 @@ class Choices:
             segments=list(Segment.objects.order_by("name").values_list("slug", "name")),
             flows=[(flow.slug, flow.label) for flow in flows],
             people=colleague_names(),
+            promotions=list(Promotion.objects.order_by("name").values_list("slug", "name")),
             events=[(kind.name, str(kind.label)) for kind in types.known()],
         )
 

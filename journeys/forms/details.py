@@ -19,8 +19,8 @@ from journeys.models import Flow
 class JsonObjectField(TextField):
     """A JSON object, read as strictly as the API reads it."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(rows=18, code=True, max_length=300_000, **kwargs)
+    def __init__(self, *, rows: int = 18, **kwargs: Any) -> None:
+        super().__init__(rows=rows, code=True, max_length=300_000, **kwargs)
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)

@@ -7,6 +7,7 @@ manner, comes through unharmed. A kind that has no form of its own here is edite
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from journeys.flows.trees import Json
 from journeys.forms.choices import Choices, with_current
+from journeys.forms.details import JsonObjectField
 from journeys.forms.fields import RuleField, SpanField, TextField, understood
 from journeys.forms.fields import shown as shown_value
 from journeys.forms.lines import Line
@@ -244,6 +246,33 @@ class MoveStageForm(StepForm):
             super().write(step, name, value)
 
 
+class CouponForm(StepForm):
+    promotion = forms.ChoiceField(
+        label=_("Promotion"),
+        help_text=_("Each customer gets a code of their own. Later messages show it with {{ coupon.code }}."),
+    )
+
+    def offer(self, choices: Choices) -> None:
+        found = with_current(choices.promotions, self.step.get("promotion"))
+        self.fields["promotion"].choices = found  # type: ignore[attr-defined]
+
+
+class WebhookForm(StepForm):
+    url = forms.CharField(
+        label=_("Address"), max_length=500, widget=forms.URLInput,
+        help_text=_("Called with a signed POST; its secret stands under Settings, Webhooks."),
+    )  # fmt: skip
+    body = JsonObjectField(
+        label=_("What it says, as JSON"), required=False, rows=6,
+        help_text=_("Texts may show data: {{ event.order_id }}. Empty says who, which flow and what started it."),
+    )  # fmt: skip
+
+    def read(self, step: Json) -> Json:
+        body = step.get("body")
+        shown = {"body": json.dumps(body, indent=2, ensure_ascii=False)} if body else {}
+        return super().read(step) | shown
+
+
 class FlowForm(StepForm):
     """Into a flow, or out of one."""
 
@@ -257,7 +286,8 @@ class FlowForm(StepForm):
 FORMS: dict[str, type[StepForm]] = {
     "wait": WaitForm, "wait_event": WaitEventForm, "wait_rule": WaitRuleForm, "branch": BranchForm, "split": SplitForm,
     "send": SendForm, "set": SetForm, "tag": TagForm, "task": TaskForm, "ticket": TicketForm,
-    "move_stage": MoveStageForm, "enrol": FlowForm, "unenrol": FlowForm, "exit": ExitForm,
+    "coupon": CouponForm, "webhook": WebhookForm, "move_stage": MoveStageForm, "enrol": FlowForm,
+    "unenrol": FlowForm, "exit": ExitForm,
 }  # fmt: skip
 
 

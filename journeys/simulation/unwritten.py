@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import transaction
 
 from crm.lib import bell
+from crm.services import coupons
 
 
 @contextmanager
@@ -15,9 +16,9 @@ def unwritten() -> Iterator[None]:
     """
     Let the real engine work on real tables, and take every row back at the end, whatever happened.
 
-    Bells are not rung, and what was to happen on commit does not. On SQLite it is the only writer meanwhile, so what is
-    done inside must be short.
+    Bells are not rung, codes of coupons are examples, and what was to happen on commit does not. On SQLite it is the
+    only writer meanwhile, so what is done inside must be short.
     """
-    with bell.silenced(), transaction.atomic():
+    with bell.silenced(), coupons.made_up(), transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -5,6 +5,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from crm.events import types
+from journeys.models import Enrolment
 
 register = template.Library()
 # The words that steps leave on their visits (journeys.flows.steps).
@@ -14,6 +15,9 @@ OUTCOMES = {
     "timed_out": _("nothing in time"),
     "path": _("went this way"),
     "queued": _("put in the outbox"),
+    "given": _("coupon given"),
+    "no_coupon": _("no coupon"),
+    "called": _("call put in the outbox"),
     "set": _("set"),
     "tagged": _("tagged"),
     "opened": _("opened"),
@@ -49,9 +53,23 @@ REASONS = (
 )
 
 
+# Why a step gave no coupon (crm.selectors.promotions.why_not).
+NO_COUPON = {
+    "no_promotion": _("there is no such promotion"),
+    "inactive": _("the promotion is switched off"),
+    "not_started": _("the promotion has not begun"),
+    "expired": _("the promotion is over"),
+    "coupon_exhausted": _("the promotion is used up"),
+    "not_in_audience": _("the promotion is not for this customer"),
+    "already_redeemed": _("the customer has redeemed it already"),
+}
+
+
 @register.filter
 def ended_because(reason: str) -> str:
-    """Why a run ended, in words: an exit's event by its label; what a flow's author wrote stays as it is."""
+    """Why a run ended or a step gave nothing: an exit's event by its label; what a flow's author wrote stays."""
+    if reason in NO_COUPON:
+        return str(NO_COUPON[reason])
     return gettext(reason) if reason in REASONS else str(types.get(reason).label)
 
 
@@ -59,3 +77,9 @@ def ended_because(reason: str) -> str:
 def outcome(word: str) -> str:
     """How a step went, in words."""
     return str(OUTCOMES.get(word, word))
+
+
+@register.filter
+def run_state(state: str) -> str:
+    """The state of a run, in words."""
+    return str(Enrolment.State(state).label)

@@ -45,6 +45,8 @@ KINDS: list[tuple[str, str, str | Promise, str | Promise]] = [
     ("ticket", "lifebuoy", gettext_lazy("Open a ticket"), gettext_lazy("in the inbox")),
     ("tag", "tag", gettext_lazy("Change tags"), gettext_lazy("put on, take off")),
     ("set", "pencil", gettext_lazy("Set on the record"), gettext_lazy("attributes of the customer")),
+    ("coupon", "coupon", gettext_lazy("Give a coupon"), gettext_lazy("a code for the messages that follow")),
+    ("webhook", "webhook", gettext_lazy("Call another system"), gettext_lazy("a signed webhook")),
     ("move_stage", "route", gettext_lazy("Move to a stage"), gettext_lazy("of a journey")),
     ("enrol", "flow", gettext_lazy("Into a flow"), gettext_lazy("another one")),
     ("unenrol", "flow", gettext_lazy("Out of a flow"), gettext_lazy("another one")),

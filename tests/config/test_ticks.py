@@ -15,7 +15,7 @@ from tests.factories.crm import PurchaseFactory
 from tests.factories.journeys import PositionFactory
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-NOTHING = {"reactions": 0, "late": 0, "segments": 0, "steps": 0, "reconciled": 0, "messages": 0}
+NOTHING = {"reactions": 0, "late": 0, "segments": 0, "steps": 0, "reconciled": 0, "messages": 0, "calls": 0}
 
 
 @pytest.mark.django_db
@@ -82,12 +82,12 @@ def run(**options) -> str:
 
 
 def test_the_command_does_one_round(rounds):
-    assert run() == "reactions 0, late 0, segments 0, steps 3, reconciled 0, messages 0\n"
+    assert run() == "reactions 0, late 0, segments 0, steps 3, reconciled 0, messages 0, calls 0\n"
     assert len(rounds) == 1
 
 
 def test_until_idle_goes_on_until_a_round_finds_nothing(rounds):
-    assert run(until_idle=True) == "reactions 0, late 0, segments 0, steps 6, reconciled 0, messages 0\n"
+    assert run(until_idle=True) == "reactions 0, late 0, segments 0, steps 6, reconciled 0, messages 0, calls 0\n"
     assert len(rounds) == 3
 
 

@@ -39,7 +39,7 @@ def test_pruning_deletes_what_has_served_its_time_and_nothing_younger():
     for key, age in {"old": timedelta(hours=48, seconds=1), "young": timedelta(hours=48)}.items():
         IdempotencyRecord.objects.create(owner="key:1", key=key, request_hash="x", created_at=NOW - age)
 
-    assert tasks.prune() == "1 failures, 1 heartbeats, 1 answers deleted"
+    assert tasks.prune() == "1 failures, 1 heartbeats, 1 answers, 0 calls deleted"
 
     assert [task.name for task in Task.objects.all()] == ["young"]
     assert [beat.name for beat in Heartbeat.objects.all()] == ["young"]

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import factory
 from factory.django import DjangoModelFactory
 
-from crm.models import Customer, Product, Purchase, PurchaseItem, Review, Shop, Ticket, Topic, Touchpoint, User
+from crm.models import (
+    Customer, Product, Promotion, Purchase, PurchaseItem, Review, Shop, Ticket, Topic, Touchpoint, User,
+)  # fmt: skip
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 
@@ -112,3 +114,14 @@ def sales_see_their_own() -> None:
 def later(**delta: float) -> datetime:
     """NOON and so much time behind it."""
     return NOON + timedelta(**delta)
+
+
+class PromotionFactory(DjangoModelFactory[Promotion]):
+    class Meta:
+        model = Promotion
+
+    slug = factory.Sequence(lambda n: f"promotion-{n}")
+    name = factory.Sequence(lambda n: f"Promotion {n}")
+    kind = Promotion.Kind.PERCENT
+    percent = 10
+    created_at = NOON

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from journeys.flows.steps.branch import Branch, BranchPath
+from journeys.flows.steps.coupon import Coupon
 from journeys.flows.steps.enrol import Enrol, Unenrol
 from journeys.flows.steps.exit import Exit
 from journeys.flows.steps.move_stage import MoveStage
@@ -17,6 +18,7 @@ from journeys.flows.steps.ticket import Ticket
 from journeys.flows.steps.wait import Wait
 from journeys.flows.steps.wait_event import WaitEvent
 from journeys.flows.steps.wait_rule import WaitRule
+from journeys.flows.steps.webhook import Webhook
 
 AnyStep = Annotated[
     Wait
@@ -30,8 +32,10 @@ AnyStep = Annotated[
     | Task
     | Ticket
     | MoveStage
+    | Coupon
     | Enrol
     | Unenrol
+    | Webhook
     | Exit,
     Field(discriminator="type"),
 ]
@@ -41,6 +45,6 @@ for _nesting in (BranchPath, Branch, SplitPath, Split, OutcomePath, OutcomeWait,
     _nesting.model_rebuild(_types_namespace={"AnyStep": AnyStep})
 
 __all__ = [
-    "AnyStep", "Branch", "Enrol", "Exit", "MoveStage", "Send", "Set", "Split", "Tag", "Task", "Ticket", "Unenrol",
-    "Wait", "WaitEvent", "WaitRule",
+    "AnyStep", "Branch", "Coupon", "Enrol", "Exit", "MoveStage", "Send", "Set", "Split", "Tag", "Task", "Ticket",
+    "Unenrol", "Wait", "WaitEvent", "WaitRule", "Webhook",
 ]  # fmt: skip

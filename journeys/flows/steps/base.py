@@ -62,7 +62,15 @@ class Occurrence:
     word: str = ""
 
 
-Question = RuleHolds | Happened | AttributeValue
+@dataclass(frozen=True, slots=True)
+class CouponRefused:
+    """Why a code of this promotion (a slug) would be of no use to the customer. Answered with the reason, or ""."""
+
+    step: str
+    promotion: str
+
+
+Question = RuleHolds | Happened | AttributeValue | CouponRefused
 Facts = Mapping[Question, Any]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm.lib.durations import parse_duration
+from crm.selectors.promotions import TEMPLATE_NAMES
 from journeys.facts import Fact
 from journeys.flows import calendar, interpreter
 from journeys.flows.answers import date_of, first_of
@@ -23,10 +24,13 @@ from journeys.flows.enrolment import Past, is_held_out, may_enter
 from journeys.flows.interpreter import Outcome, Stand, State, Status
 from journeys.flows.listening import GOAL, RULE, why_it_ends
 from journeys.flows.plan import KeyedRule, Plan
-from journeys.flows.steps.base import AttributeValue, Effect, Facts, Happened, Question, RuleHolds
+from journeys.flows.steps.base import AttributeValue, CouponRefused, Effect, Facts, Happened, Question, RuleHolds
+from journeys.flows.steps.coupon import PutCoupon
 from journeys.flows.steps.send import SendMessage
 
 HELD_OUT = "held_out"
+# As crm.selectors.promotions.for_template writes one.
+EXAMPLE = dict.fromkeys(TEMPLATE_NAMES, "…") | {"code": "EXAMP-LE123"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,8 @@ class _Run:
         for question in questions:
             if isinstance(question, AttributeValue):
                 known[question] = date_of(self._person.record, question.name)
+            elif isinstance(question, CouponRefused):
+                known[question] = ""  # what the limits would have been then is not known; an example is given
             elif isinstance(question, Happened):
                 # What lies ahead has not happened yet.
                 so_far = (fact for fact in self._person.facts if fact.at <= now)
@@ -250,3 +256,5 @@ class _Run:
                 life.messages.append(Wanted(life.customer, now, planned.step, effect, self._context, life))
             else:
                 life.effects[type(effect).__name__] += 1
+            if isinstance(effect, PutCoupon):
+                self._context = {**self._context, "coupon": EXAMPLE}
