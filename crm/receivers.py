@@ -1,4 +1,8 @@
-"""The one bridge from Django's model signals to the event log: a saved row becomes the facts its dates stand for."""
+"""
+The one bridge from Django's model signals to the event log: a saved row becomes the facts its dates stand for.
+
+And what crm itself does about facts: whoever subscribed to them is told.
+"""
 
 from typing import Any
 And what crm itself does about facts: whoever subscribed to them is told.
@@ -15,7 +19,7 @@ from crm.events import log
 from crm.events.signals import events_recorded
 from crm.models import Customer, Event, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
 from crm.models.factual import Factual
-from crm.services import identities
+from crm.services import hooks, identities
 
 FACTUAL = (Customer, Purchase, Refund, Ticket, TicketMessage, Review, TouchpointVisit, Note, Task)
 
