@@ -9,13 +9,13 @@ These functions send no model signals and fill no auto_now fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 import orjson
-from django.db import connection, models
+from django.db import connection, connections, models
 from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
@@ -181,13 +181,20 @@ _WRITTEN_OTHERWISE_ON_SQLITE = (
 
 def _preparer(field: models.Field[Any, Any]) -> Callable[[Any], Any] | None:
     """What a value of `field` must go through before it is dumped; None for the most, which orjson writes well."""
-    if not type(field).__module__.startswith("django."):
-        # A field of somebody else's may have something to say about text, too.
-        return lambda value: field.get_db_prep_save(value, connection)
     column = getattr(field, "target_field", field)
-    if connection.vendor != "postgresql" and isinstance(column, _WRITTEN_OTHERWISE_ON_SQLITE):
-        return lambda value: field.get_db_prep_save(value, connection)
-    return None
+    is_djangos = type(field).__module__.startswith("django.")
+    if is_djangos and (connection.vendor == "postgresql" or not isinstance(column, _WRITTEN_OTHERWISE_ON_SQLITE)):
+        return None
+    if is_djangos and isinstance(column, models.DateTimeField):
+        return _moment_on_sqlite
+    # A field of somebody else's may have something to say about text, too. `connection` stands for one of its thread's
+    # and would be asked which for every value.
+    return partial(field.get_db_prep_save, connection=connections[connection.alias])
+
+
+def _moment_on_sqlite(value: datetime | None) -> str | None:
+    """As Django writes it there, which asks the database's settings each time."""
+    return None if value is None else str(value.astimezone(UTC).replace(tzinfo=None))
 
 
 def _dump(fields: Sequence[models.Field[Any, Any]], values: Sequence[Sequence[Any]]) -> str:

@@ -120,7 +120,8 @@ def write(rows: Mapping[int, Row], visits: Iterable[StepVisit]) -> None:
 
 
 def visit_row(enrolment: Enrolment, visit: Visit) -> StepVisit:
-    return StepVisit(
+    return bulk.new_row(
+        StepVisit,
         enrolment_id=enrolment.pk,
         flow_id=enrolment.flow_id,
         step=visit.step,

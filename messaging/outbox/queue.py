@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from crm.events import log
 from crm.lib import bell, bulk
+from crm.lib.among import Among
 from crm.models import Channel, Customer, Shop, Topic
 from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, Message, Template
 from messaging.models.suppression import hash_address
 from messaging.outbox import announce
-from messaging.outbox.addresses import address_of
 
 BELL = "send_due"
 
@@ -102,11 +104,28 @@ def queue_messages(requests: Sequence[MessageRequest], *, now: datetime) -> list
     return [by_key[request.dedupe_key] for request in requests]
 
 
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What of a customer a message needs."""
+
+    addresses: Mapping[str, str]
+    language: str
+
+
+def _people(ids: Collection[int]) -> dict[int, _Person]:
+    """By id. The number is read as the text it is: taking it apart, for thousands, takes longer than the rest."""
+    rows = Customer.objects.filter(Among("pk", ids)).annotate(number=Cast("phone", TextField()))
+    return {
+        pk: _Person({Channel.SMS: number, Channel.EMAIL: email, Channel.LINE: line_id}, language)
+        for pk, number, email, line_id, language in rows.values_list("pk", "number", "email", "line_id", "language")
+    }
+
+
 class _Desk:
     """What a batch of requests needs to know, read once."""
 
     def __init__(self, requests: Sequence[MessageRequest]) -> None:
-        self._customers = Customer.objects.in_bulk({request.customer_id for request in requests})
+        self._people = _people({request.customer_id for request in requests})
         self._topics = {topic.slug: topic for topic in Topic.objects.all()}
         self._channels = set(ChannelSettings.objects.values_list("channel", flat=True))
         self._language = Shop.current().language
@@ -116,18 +135,19 @@ class _Desk:
 
     def row(self, request: MessageRequest, now: datetime) -> Message:
         """The ledger row for one request, not saved."""
-        customer, topic = self._check(request)
-        channel, address, template, fault = self._way(request, customer)
+        person, topic = self._check(request)
+        channel, address, template, fault = self._way(request, person)
         planned = max(request.not_before or now, now)
-        message = Message(
+        message = bulk.new_row(
+            Message,
             dedupe_key=request.dedupe_key,
-            customer=customer,
+            customer_id=request.customer_id,
             channel=channel,
             topic=topic,
             lane=Message.Lane.MARKETING if topic.is_marketing else Message.Lane.SERVICE,
             address=address,
             address_hash=hash_address(channel, address),
-            language=request.language or customer.language or self._language,
+            language=request.language or person.language or self._language,
             template=template,
             is_literal=request.is_literal,
             context=dict(request.context),
@@ -150,9 +170,9 @@ class _Desk:
             message.reason, message.ended_at = fault, now
         return message
 
-    def _check(self, request: MessageRequest) -> tuple[Customer, Topic]:
-        customer, topic = self._customers.get(request.customer_id), self._topics.get(request.topic)
-        if customer is None:
+    def _check(self, request: MessageRequest) -> tuple[_Person, Topic]:
+        person, topic = self._people.get(request.customer_id), self._topics.get(request.topic)
+        if person is None:
             raise InvalidRequest(request, f"there is no customer {request.customer_id}")
         if topic is None:
             raise InvalidRequest(request, f"unknown topic {request.topic!r}; known are {', '.join(self._topics)}")
@@ -161,13 +181,13 @@ class _Desk:
                 raise InvalidRequest(request, f"unknown channel {channel!r}; known are {', '.join(Channel.values)}")
         if bool(request.template) == bool(request.body):
             raise InvalidRequest(request, "needs either a template or a text")
-        return customer, topic
+        return person, topic
 
-    def _way(self, request: MessageRequest, customer: Customer) -> tuple[str, str, Template | None, Reason | None]:
+    def _way(self, request: MessageRequest, person: _Person) -> tuple[str, str, Template | None, Reason | None]:
         """(channel, address, template, what is wrong) of the first channel that works."""
         fault = Reason.UNREACHABLE
         for channel in (request.channel, *request.fallback):
-            address = request.address or address_of(customer, channel)
+            address = request.address or person.addresses[channel]
             if not address or channel not in self._channels:
                 continue
             if not request.template:
