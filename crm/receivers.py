@@ -4,12 +4,9 @@ The one bridge from Django's model signals to the event log: a saved row becomes
 And what crm itself does about facts: whoever subscribed to them is told.
 """
 
-from typing import Any
-And what crm itself does about facts: whoever subscribed to them is told.
-"""
-
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models.signals import post_save
 from django.dispatch import receiver
