@@ -21,8 +21,8 @@ SUSPECT_AFTER = 3
 # by priority, then by age; by `planned_at`, not `due_at`, so that a message in back-off is not overtaken and one
 # planned for next month blocks nobody.
 #
-# OFFSET 0 keeps PostgreSQL from joining the whole queue with itself: after ANALYZE has seen an empty queue it would. For
-# the same reason the rows, which are locked by then, are found by their numbers alone.
+# OFFSET 0 keeps PostgreSQL from joining the queue with itself, as it would after ANALYZE has seen it empty. For the
+# same reason the rows, which are locked by then, are found by their numbers alone.
 _CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT m.id FROM messaging_message m
