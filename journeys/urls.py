@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from journeys.views import builder, flows, funnel, gallery, publishing, rules, stages
+from journeys.views import builder, cohorts, flows, funnel, gallery, people, publishing, rules, stages
 
 app_name = "journeys"
 urlpatterns = [
@@ -11,7 +11,8 @@ urlpatterns = [
     path("journeys/board/", stages.board, name="boards"),
     path("journeys/map/<slug:slug>/board/", stages.board, name="board"),
     path("journeys/map/<slug:slug>/funnel/", funnel.funnel, name="funnel"),
-    path("journeys/map/<slug:slug>/funnel/people/", funnel.funnel_people, name="funnel_people"),
+    path("journeys/map/<slug:slug>/cohorts/", cohorts.cohorts, name="cohorts"),
+    path("journeys/map/<slug:slug>/people/", people.people, name="people"),
     path("journeys/map/<slug:slug>/rules/", rules.rule_list, name="rule_list"),
     path("journeys/map/<slug:slug>/rules/new/", rules.rule_new, name="rule_new"),
     path("journeys/map/<slug:slug>/replay/", rules.replay, name="replay"),

@@ -20,7 +20,7 @@ from crm.extensions import (
     add_work_section,
 )
 from crm.lib.paging import first_few
-from crm.models import User
+from crm.models import Customer, User
 from journeys.models import Enrolment, Journey
 from journeys.selectors import flows, stages
 from journeys.selectors.links import customers_in
@@ -31,7 +31,7 @@ def glance(user: User, now: datetime) -> Mapping[str, Any] | None:
     journey = Journey.objects.active().first()
     if journey is None:
         return None
-    counts = stages.stage_counts(journey, user, now=now, with_stay=False)
+    counts = stages.stage_counts(journey, Customer.objects.visible_to(user), now=now, in_full=False)
     return {"journey": journey, "counts": [{"count": count, "url": customers_in(count.stage)} for count in counts]}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
 
-from crm.models import User
+from crm.models import Customer
 from journeys.models import Journey, Position, Stage
 from journeys.selectors.stages import positions
 
@@ -27,9 +27,13 @@ class Column:
         return self.here - len(self.cards)
 
 
-def columns(journey: Journey, user: User) -> list[Column]:
-    """Every stage, first to last; a query for the counts and one for each stage's cards."""
-    mine = positions(journey, user)
+def columns(journey: Journey, customers: QuerySet[Customer]) -> list[Column]:
+    """
+    Every stage, first to last, with those of `customers` who are in it.
+
+    A query for the counts and one for each stage's cards.
+    """
+    mine = positions(journey, customers)
     here = dict(mine.values_list("stage").annotate(Count("pk")).order_by())
     return [
         Column(stage, here.get(stage.pk, 0), _last(mine, stage) if here.get(stage.pk) else [])

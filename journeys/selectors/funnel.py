@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, F, Min, Q, QuerySet
 
-from crm.models import Customer, User
+from crm.models import Customer
 from journeys.models import Journey, Stage, StageMove
 
 
@@ -33,19 +33,19 @@ class FunnelStage:
 
 
 def funnel(
-    journey: Journey, user: User, *, since: datetime, until: datetime, window: timedelta, customers: Any = None
+    journey: Journey, customers: QuerySet[Customer], *, since: datetime | None, until: datetime, window: timedelta
 ) -> list[FunnelStage]:
     """
-    The stages for the cohort that first stood in the journey from `since` to `until`, first to last.
+    The stages, first to last, for those of `customers` who first stood in the journey from `since` (None: ever) to
+    `until`.
 
     Two queries and one for each stage's median. Who skips a stage counts as having reached it.
 
     Args:
         window: how long after their beginning a customer's further stages count.
-        customers: a queryset that narrows the cohort.
     """
     stages = list(journey.stages.select_related("journey").order_by("rank", "pk"))
-    people = _cohort(journey, user, stages, since, until, customers)
+    people = _cohort(journey, customers, stages, since, until)
     counted = people.aggregate(
         **{f"n{index}": Count("customer", filter=_in_time(index, window)) for index in range(len(stages))}
     )
@@ -66,25 +66,25 @@ def funnel(
 
 
 def members(
-    journey: Journey, user: User, *, since: datetime, until: datetime, window: timedelta, stage: Stage
-) -> QuerySet[Customer]:
+    journey: Journey, customers: QuerySet[Customer], *, since: datetime | None, until: datetime, window: timedelta,
+    stage: Stage,
+) -> QuerySet[Customer]:  # fmt: skip
     """The people behind one number of the funnel."""
     stages = list(journey.stages.order_by("rank", "pk"))
-    people = _cohort(journey, user, stages, since, until, None).filter(_in_time(stages.index(stage), window))
-    return Customer.objects.filter(pk__in=people.values("customer"))
+    people = _cohort(journey, customers, stages, since, until).filter(_in_time(stages.index(stage), window))
+    return customers.filter(pk__in=people.values("customer"))
 
 
 def _cohort(
-    journey: Journey, user: User, stages: Sequence[Stage], since: datetime, until: datetime, customers: Any
+    journey: Journey, customers: QuerySet[Customer], stages: Sequence[Stage], since: datetime | None, until: datetime
 ) -> QuerySet[Any, Any]:
     """One row a customer, with `t0`, `t1`, … when they first stood in a stage or beyond it; t0 lies in the period."""
-    visible: Any = Customer.objects.visible_to(user) if customers is None else customers
     first: dict[str, Any] = {
         f"t{index}": Min("effective_at", filter=Q(to_stage__rank__gte=stage.rank)) for index, stage in enumerate(stages)
     }
-    moves: Any = StageMove.objects.filter(journey=journey, would_have=False, customer__in=visible.values("pk"))
-    people: QuerySet[Any, Any] = moves.order_by().values("customer").annotate(**first)
-    return people.filter(t0__gte=since, t0__lt=until)
+    moves: Any = StageMove.objects.filter(journey=journey, would_have=False, customer__in=customers.values("pk"))
+    people: QuerySet[Any, Any] = moves.order_by().values("customer").annotate(**first).filter(t0__lt=until)
+    return people.filter(t0__gte=since) if since else people
 
 
 def _in_time(index: int, window: timedelta) -> Q:

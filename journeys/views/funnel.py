@@ -1,46 +1,50 @@
-"""The funnel of a journey, and the people behind each of its numbers."""
+"""The funnel of a journey."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlencode
+from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from crm.access.guards import staff_of, staff_required
+from crm.access.guards import staff_required
 from crm.lib.charts import Step, funnel_chart
+from crm.lib.csv_files import csv_file
 from crm.lib.htmx import render_page
-from crm.lib.paging import Sort
-from crm.views.parts import Choice, choice_of, page_of
+from crm.views.parts import Choice, choice_of
 from journeys.models import Journey
 from journeys.selectors import funnel as selector
-from journeys.views.stages import PERIODS
+from journeys.views.asked import asked, with_default
+from journeys.views.chosen import journeys_and_chosen
 
-WINDOWS = [("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days"))]
+WINDOWS = [
+    ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days")),
+    ("365", gettext_lazy("a year")),
+]  # fmt: skip
 
 
 @require_GET
 @staff_required("journeys.view")
 def funnel(request: HttpRequest, slug: str) -> HttpResponse:
     """Of those who came to the journey in a period, how many went how far within a window."""
-    journey = get_object_or_404(Journey.objects.active(), slug=slug)
-    period, window = _asked(request)
-    rows = selector.funnel(journey, staff_of(request), **_bounds(period, window, timezone.now()))
-    query = urlencode({"days": period.value, "window": window.value})
-    people = reverse("journeys:funnel_people", args=[slug])
-    links = {row.stage.pk: f"{people}?{query}&stage={row.stage.slug}" for row in rows}
+    journeys, journey = journeys_and_chosen(slug)
+    if journey is None:
+        raise Http404
+    about = asked(request, now=timezone.now(), more=window_choice(request, journey))
+    window = timedelta(days=int(about.chosen("window")))
+    rows = selector.funnel(journey, about.customers, since=about.period.since, until=about.period.until, window=window)
+    if request.GET.get("as") == "csv":
+        return _as_csv(slug, rows)
+    people = reverse("journeys:people", args=[slug])
+    links = {row.stage.pk: about.link(people, of="funnel", stage=row.stage.slug) for row in rows}
     context = {
         "journey": journey,
-        "journeys": list(Journey.objects.active()),
-        "period": period,
-        "window": window,
+        "journeys": journeys,
+        "asked": about,
         "rows": [(row, links[row.stage.pk]) for row in rows],
         "chart": funnel_chart(
             title=_("How far they came"), label=_("Stage"), measure=_("Reached"), width=640,
@@ -49,42 +53,21 @@ def funnel(request: HttpRequest, slug: str) -> HttpResponse:
             ],
         ),
     }  # fmt: skip
-    return render(request, "journeys/funnel.html", context)
+    return render_page(request, "journeys/funnel.html", context, partial="report")
 
 
-@require_GET
-@staff_required("journeys.view")
-def funnel_people(request: HttpRequest, slug: str) -> HttpResponse:
-    """Everybody behind one number of the funnel."""
-    journey = get_object_or_404(Journey.objects.active(), slug=slug)
-    period, window = _asked(request)
-    stage = get_object_or_404(journey.stages.select_related("journey"), slug=request.GET.get("stage", ""))
-    rows = selector.members(
-        journey, staff_of(request), stage=stage, **_bounds(period, window, timezone.now())
-    ).select_related("owner")
-    context = {
-        "journey": journey,
-        "stage": stage,
-        "period": period,
-        "window": window,
-        "page": page_of(request, rows, Sort("created_at")),
-    }
-    return render_page(request, "journeys/funnel_people.html", context)
+def window_choice(request: HttpRequest, journey: Journey) -> list[Choice]:
+    """How long after their beginning customers' stages count; a month unless the address says."""
+    return [with_default(choice_of(request, "window", _("Within"), WINDOWS), "30")]
 
 
-def _asked(request: HttpRequest) -> tuple[Choice, Choice]:
-    """The period in which people came, and how long after it counts; a quarter and a month unless the address says."""
-    found = [
-        choice_of(request, param, label, options)
-        for param, label, options in (("days", _("Came in the last"), PERIODS), ("window", _("Within"), WINDOWS))
-    ]
-    period, window = (
-        choice if choice.value else Choice(choice.param, choice.label, choice.options, default)
-        for choice, default in zip(found, ("90", "30"), strict=True)
-    )
-    return period, window
-
-
-def _bounds(period: Choice, window: Choice, now: datetime) -> dict[str, Any]:
-    since = now - timedelta(days=int(period.value))
-    return {"since": since, "until": now, "window": timedelta(days=int(window.value))}
+def _as_csv(slug: str, rows: list[selector.FunnelStage]) -> HttpResponse:
+    headers = (_("Stage"), _("Reached"), _("Of all, %"), _("Of the stage before, %"), _("Half needed at most, hours"))
+    table = [
+        (
+            row.stage.label, row.reached, row.share, row.from_before,
+            None if row.median is None else row.median // timedelta(hours=1),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return csv_file(f"funnel-{slug}", headers, table)

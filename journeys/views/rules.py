@@ -18,13 +18,14 @@ from journeys.forms.rules import RuleEditor
 from journeys.models import Journey, StageRule
 from journeys.stages import replaying, rulebook
 from journeys.stages.evidence import evidence_in_words, who_would_move
+from journeys.views.chosen import any_journey
 
 
 @require_GET
 @staff_required("journeys.view")
 def rule_list(request: HttpRequest, slug: str) -> HttpResponse:
     """Every stage with what leads there, in words; and how far judging everybody anew has come."""
-    journey = get_object_or_404(Journey, slug=slug)
+    journey = any_journey(slug)
     stages = journey.stages.prefetch_related("rules").order_by("rank", "pk")
     run = replaying.last_run(journey)
     context = {
@@ -46,7 +47,7 @@ def _by_priority(rule: StageRule) -> tuple[int, int]:
 @require_http_methods(["GET", "POST"])
 @staff_required("journeys.edit")
 def rule_new(request: HttpRequest, slug: str) -> HttpResponse:
-    journey = get_object_or_404(Journey, slug=slug)
+    journey = any_journey(slug)
     stage = journey.stages.filter(slug=request.GET.get("stage", "")).first() or journey.stages.order_by("rank").first()
     return _edit(request, StageRule(stage=stage), journey)
 
@@ -81,7 +82,7 @@ def _edit(request: HttpRequest, rule: StageRule, journey: Journey) -> HttpRespon
 @staff_required("journeys.edit")
 def replay(request: HttpRequest, slug: str) -> HttpResponse:
     """Have everybody judged anew by the rules as they are; the worker does it."""
-    journey = get_object_or_404(Journey, slug=slug)
+    journey = any_journey(slug)
     url = reverse("journeys:rule_list", args=[slug])
     ruleset = rulebook.of(journey)
     if ruleset is None:

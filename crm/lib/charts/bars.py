@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from crm.lib.charts.base import Chart, Text, figure, frame, tone
+from crm.lib.charts.base import Chart, Text, figure, frame, linked, tone
 
 ROW, BAR = 50, 14
 
@@ -48,7 +48,9 @@ def _chart(
     return Chart(
         svg=frame(kind, width, max(1, len(steps)) * ROW, title, spoken, parts),
         headers=headers,
-        rows=tuple((step.name, figure(step.value), *((share(step),) if share else ())) for step in steps),
+        rows=tuple(
+            (step.name, linked(figure(step.value), step.url), *((share(step),) if share else ())) for step in steps
+        ),
         is_empty=not largest,
     )
 
@@ -66,4 +68,4 @@ def _row(step: Step, number: int, width: int, largest: int, share: Callable[[Ste
         y + 25, width, BAR,
         tone(step.tone, number if share is None else 0), y + 25, f"{long:.1f}", BAR,
     )  # fmt: skip
-    return format_html('<a href="{}">{}</a>', step.url, drawn) if step.url else drawn
+    return linked(drawn, step.url)

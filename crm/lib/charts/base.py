@@ -53,6 +53,15 @@ def figure(value: float) -> str:
     return intcomma(int(value) if float(value).is_integer() else round(value, 2))
 
 
+def linked(drawn: str, url: str, said: Text = "") -> SafeString:
+    """`drawn`, leading to `url` when there is one; `said` is what a screen reader calls a link without text."""
+    if not url:
+        return format_html("{}", drawn)
+    if not said:
+        return format_html('<a href="{}">{}</a>', url, drawn)
+    return format_html('<a href="{}" aria-label="{}">{}</a>', url, said, drawn)
+
+
 def tone(given: str, position: int) -> str:
     """The colour class: the given one, else by position."""
     return given or f"s{position % COLOURS + 1}"

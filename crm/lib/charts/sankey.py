@@ -8,28 +8,35 @@ from dataclasses import dataclass
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from crm.lib.charts.base import Chart, Text, figure, frame, tone
+from crm.lib.charts.base import Chart, Text, figure, frame, linked, tone
 
 NODE, GAP, TOP, BOTTOM = 12, 34, 26, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`key` is what links name, `layer` the column from the left."""
+    """
+    `key` is what links name, `layer` the column from the left. `url` leads to who passed.
+
+    `figure` is what the node says of itself: people who passed are fewer than passages when somebody passed twice.
+    """
 
     key: str
     name: Text
     layer: int
     tone: str = ""
+    url: str = ""
+    figure: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`value` went from the node `source` to the node `target`."""
+    """`value` went from the node `source` to the node `target`; `url` leads to them."""
 
     source: str
     target: str
     value: int
+    url: str = ""
 
 
 def sankey_chart(
@@ -54,13 +61,13 @@ def sankey_chart(
     travelled = [link for link in links if link.value > 0]
     layout = _Layout(nodes, travelled, width, height)
     ordered = sorted(travelled, key=lambda link: (-link.value, link.source, link.target))
-    rows = tuple((by_key[link.source].name, by_key[link.target].name, figure(link.value)) for link in ordered)
+    told = [(by_key[link.source].name, by_key[link.target].name, figure(link.value)) for link in ordered]
     return Chart(
         svg=frame(
-            "sankey-chart", width, height, title, "; ".join(f"{a} → {b}: {n}" for a, b, n in rows), layout.drawn()
+            "sankey-chart", width, height, title, "; ".join(f"{a} → {b}: {n}" for a, b, n in told), layout.drawn()
         ),
         headers=headers,
-        rows=rows,
+        rows=tuple((a, b, linked(n, link.url)) for (a, b, n), link in zip(told, ordered, strict=True)),
         is_empty=not travelled,
     )
 
@@ -123,10 +130,11 @@ class _Layout:
             f"C{middle:.1f},{y1 + thick:.1f} {middle:.1f},{y0 + thick:.1f} {x0:.1f},{y0 + thick:.1f} Z"
         )
         names = (self.node[link.source].name, self.node[link.target].name)
-        return format_html(
-            '<path class="ribbon {}" d="{}"><title>{} → {}: {}</title></path>',
-            self._tone(link.source), path, *names, figure(link.value),
-        )  # fmt: skip
+        said = format_html("{} → {}: {}", *names, figure(link.value))
+        drawn = format_html(
+            '<path class="ribbon {}" d="{}"><title>{}</title></path>', self._tone(link.source), path, said
+        )
+        return linked(drawn, link.url, said)
 
     def _box(self, node: Node) -> SafeString:
         x, y, tall = self._x(node.key), self.top[node.key], max(2.0, self.passed[node.key] * self.scale)
@@ -136,9 +144,11 @@ class _Layout:
             anchor, at = "start", x
         elif node.layer == self.last:
             anchor, at = "end", x + NODE
-        return format_html(
+        shown = figure(self.passed[node.key] if node.figure is None else node.figure)
+        drawn = format_html(
             '<rect class="node {}" x="{}" y="{}" width="{}" height="{}" rx="3"/>'
             '<text class="label" x="{}" y="{}" text-anchor="{}">{} <tspan class="share">{}</tspan></text>',
             self._tone(node.key), f"{x:.1f}", f"{y:.1f}", NODE, f"{tall:.1f}",
-            f"{at:.1f}", f"{y - 8:.1f}", anchor, node.name, figure(self.passed[node.key]),
+            f"{at:.1f}", f"{y - 8:.1f}", anchor, node.name, shown,
         )  # fmt: skip
+        return linked(drawn, node.url, format_html("{}: {}", node.name, shown))

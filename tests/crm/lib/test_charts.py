@@ -65,7 +65,7 @@ def test_a_funnel_gives_each_step_its_share_of_the_first() -> None:
         title="Journey", label="Stage", measure="Customers", steps=[Step("Known", 200), Step("Bought", 50, url="/b/")]
     )
     assert chart.headers == ("Stage", "Customers", "%")
-    assert chart.rows == (("Known", "200", "100%"), ("Bought", "50", "25%"))
+    assert chart.rows == (("Known", "200", "100%"), ("Bought", '<a href="/b/">50</a>', "25%"))
     assert '<a href="/b/">' in chart.svg
     assert 'role="group"' in chart.svg  # an image would hide the link from screen readers
     assert 'width="120.0"' in chart.svg  # a quarter of 480
@@ -84,6 +84,15 @@ def test_a_sankey_gives_every_ribbon_the_same_scale_and_leaves_out_who_nobody_pa
     assert heights == {288.0, 216.0, 72.0}
     alone = sankey([Link("a", "b", 5)])
     assert "Coming" not in alone.svg
+
+
+def test_ribbons_and_nodes_lead_to_who_passed() -> None:
+    nodes = [Node("a", "New", 0, url="/a/", figure=4), Node("b", "Buying", 1)]
+    chart = sankey_chart(title="Moves", headers=("From", "To", "n"), nodes=nodes, links=[Link("a", "b", 5, "/ab/")])
+    assert '<a href="/ab/" aria-label="New → Buying: 5"><path' in chart.svg
+    assert '<a href="/a/" aria-label="New: 4"><rect' in chart.svg
+    assert chart.rows == (("New", "Buying", '<a href="/ab/">5</a>'),)
+    assert 'role="group"' in chart.svg
 
 
 def test_names_are_escaped() -> None:

@@ -26,7 +26,8 @@ def user() -> User:
 
 def look(journey: Journey, user: User, **more: Any) -> dict[str, FunnelStage]:
     asked = {"since": day(0), "until": day(30), "window": timedelta(days=14), **more}
-    return {row.stage.slug: row for row in funnel(journey, user, **asked)}
+    customers = asked.pop("customers", Customer.objects.visible_to(user))
+    return {row.stage.slug: row for row in funnel(journey, customers, **asked)}
 
 
 def person(*facts: tuple[str, float], at: float = 0) -> Customer:
@@ -77,7 +78,7 @@ def test_the_people_behind_a_number_are_those_it_counts(journey: Journey, user: 
     person()
     stage = Stage.objects.get(journey=journey, slug="purchase")
     asked = {"since": day(0), "until": day(30), "window": timedelta(days=14)}
-    assert list(members(journey, user, stage=stage, **asked)) == [buyer]
+    assert list(members(journey, Customer.objects.visible_to(user), stage=stage, **asked)) == [buyer]
 
 
 def test_a_cohort_may_be_narrowed(journey: Journey, user: User) -> None:

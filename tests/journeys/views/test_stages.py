@@ -23,13 +23,13 @@ def test_the_map_leads_from_each_number_to_its_customers(manager: Client) -> Non
     buyer, visitor = CustomerFactory(name="Buyer"), CustomerFactory(name="Visitor")
     PurchaseFactory(customer=buyer, placed_at=timezone.now())
     response = manager.get("/journeys/")
-    counts = {entry["count"].stage.slug: entry for entry in response.context["counts"]}
+    counts = {entry["count"].stage.slug: entry for entry in response.context["stages"]}
     assert {slug: entry["count"].here for slug, entry in counts.items()} == {
         "awareness": 1, "consideration": 0, "purchase": 1, "retention": 0, "advocacy": 0,
     }  # fmt: skip
-    listed = manager.get(counts["purchase"]["url"])
+    listed = manager.get(counts["purchase"]["here"])
     assert [row.name for row in listed.context["page"].rows] == ["Buyer"]
-    assert "Stage: Purchase" in listed.content.decode()
+    assert "In Purchase now" in listed.content.decode()
     assert visitor.name not in listed.content.decode()
 
 
@@ -134,7 +134,7 @@ class TestTheBoard:
         with django_assert_max_num_queries(20):
             page = manager.get("/journeys/map/five-stage/board/").content.decode()
         assert "and 3 more" in page
-        assert "/customers/?stage=five-stage.awareness" in page
+        assert "/journeys/map/five-stage/people/?of=here&amp;stage=awareness" in page
 
     def test_a_card_is_moved_with_a_reason_and_the_board_comes_back(self, manager: Client) -> None:
         customer = CustomerFactory()

@@ -1,0 +1,164 @@
+"""What a report is asked about: segment, touchpoint and period, by the same parameters on every page of journeys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from django.core.exceptions import BadRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.access.guards import staff_of
+from crm.access.roles import may
+from crm.extensions import Text
+from crm.models import Customer, Segment, Touchpoint
+from crm.views.parts import Choice, choice_of
+from journeys.selectors.crowds import Crowd
+
+ALL_TIME = "all"
+PERIODS = [
+    ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days")),
+    ("365", gettext_lazy("a year")), (ALL_TIME, gettext_lazy("all time")),
+]  # fmt: skip
+NARROWING = ("segment", "touchpoint")
+SHARED = (*NARROWING, "touch", "days", "from", "to")
+TOUCHES = [("first", gettext_lazy("met us there")), ("any", gettext_lazy("ever came there"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` (None: ever) until before `until`; `first` and `last` are the days when these were given."""
+
+    since: datetime | None
+    until: datetime
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def in_words(self) -> str:
+        """The days, as far as they were given: "3 Mar 2026 – 9 Mar 2026"."""
+        days = [date_format(day, "j M Y") if day else "" for day in (self.first, self.last)]
+        return " – ".join(days).strip() if any(days) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """
+    A reading of the address.
+
+    Attributes:
+        choices: the filters as the page offers them, its own among them.
+        customers: whom the report is about.
+        shared: the parameters that every report of journeys understands, as they were given.
+    """
+
+    choices: Sequence[Choice]
+    period: Period
+    customers: QuerySet[Customer]
+    shared: Mapping[str, str]
+
+    def chosen(self, param: str) -> str:
+        """What is chosen for one of the filters."""
+        return next(one.value for one in self.choices if one.param == param)
+
+    @property
+    def given(self) -> list[tuple[str, Text, Text]]:
+        """(parameter, label, what is chosen) of each segment or touchpoint chosen."""
+        return [(one.param, one.label, one.chosen) for one in self.choices if one.param in NARROWING and one.value]
+
+    @property
+    def kept(self) -> str:
+        """What another report's address ends with, to be about the same people and days."""
+        return f"?{urlencode(self.shared)}" if self.shared else ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters by which another page asks the same."""
+        found = {one.param: one.value for one in self.choices if one.value}
+        days = {"from": self.period.first, "to": self.period.last}
+        return found | {name: day.isoformat() for name, day in days.items() if day}
+
+    def link(self, url: str, **more: object) -> str:
+        """`url`, asking the same and `more`; empty values are left out."""
+        query = self.query | {name: str(value) for name, value in more.items() if value not in ("", None)}
+        return f"{url}?{urlencode(query)}" if query else url
+
+
+def asked(
+    request: HttpRequest, *, now: datetime, days: str = "90", more: Sequence[Choice] = (), with_period: bool = True
+) -> Asked:
+    """
+    Read the address. Without `with_period` the page shows how things are now.
+
+    Args:
+        days: the period when the address names none.
+        more: further filters of the page.
+
+    Raises:
+        BadRequest: the address names what there is not, or a period that ends before it begins.
+    """
+    narrowing = _narrowing(request)
+    values = {one.param: one.value for one in narrowing}
+    crowd = Crowd(values.get("segment", ""), values["touchpoint"], values.get("touch") == "any")
+    choices = [*narrowing, *more]
+    period = Period(None, now)
+    if with_period:
+        length = with_default(choice_of(request, "days", _("Period"), PERIODS), days)
+        period = _period(request, length.value, now)
+        choices.append(Choice(length.param, length.label, length.options) if period.in_words else length)
+    shared = {name: value for name in SHARED if (value := request.GET.get(name))}
+    return Asked(choices, period, crowd.seen_by(staff_of(request)), shared)
+
+
+def with_default(choice: Choice, value: str) -> Choice:
+    """The choice, `value` when nothing is chosen."""
+    return choice if choice.value else Choice(choice.param, choice.label, choice.options, value)
+
+
+def _narrowing(request: HttpRequest) -> list[Choice]:
+    """Segments for those who may see them, touchpoints, and how somebody must have come through one."""
+    found = []
+    if may(staff_of(request), "segments.view"):
+        segments = list(Segment.objects.values_list("slug", "name"))
+        found.append(choice_of(request, "segment", _("Segment"), segments))
+    touchpoints = list(Touchpoint.objects.order_by("name", "pk").values_list("code", "name"))
+    through = choice_of(request, "touchpoint", _("Touchpoint"), touchpoints)
+    found.append(through)
+    if through.value:
+        found.append(with_default(choice_of(request, "touch", _("Those who"), TOUCHES), TOUCHES[0][0]))
+    return found
+
+
+def _period(request: HttpRequest, days: str, now: datetime) -> Period:
+    first, last = (_day(request.GET, name, label) for name, label in (("from", _("From")), ("to", _("Until"))))
+    if first and last and last < first:
+        raise BadRequest(_("The period ends before it begins."))
+    if first is None and last is None:
+        return Period(None if days == ALL_TIME else now - timedelta(days=int(days)), now)
+    until = min(_midnight(last + timedelta(days=1)), now) if last else now
+    return Period(_midnight(first) if first else None, until, first, last)
+
+
+def _day(given: Mapping[str, str], name: str, label: str) -> date | None:
+    text = given.get(name, "")
+    if not text:
+        return None
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None or not 1970 <= day.year <= 2200:
+        raise BadRequest(_("%(field)s is no day: %(value)s") % {"field": label, "value": text[:60]})
+    return day
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, timezone.get_current_timezone())
