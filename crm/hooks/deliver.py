@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import connection, transaction
 
@@ -69,17 +70,18 @@ def _call(claimed: Sequence[HookDelivery], now: datetime) -> list[Answer]:
     """An answer for each, in order; no transaction is open meanwhile."""
     ready: dict[int, Call] = {}
     answers: dict[int, Answer] = {}
+    own = cache(shop_secret)  # read once for the batch
     for delivery in claimed:
         try:
-            ready[delivery.pk] = _signed(delivery, now)
+            secret = delivery.endpoint.secret if delivery.endpoint else own()
+            ready[delivery.pk] = _signed(delivery, secret, now)
         except CannotUnseal as error:
             answers[delivery.pk] = Answer(UNSEALED, detail=str(error))
     answers |= dict(zip(ready, make_calls(list(ready.values())), strict=True))
     return [answers[delivery.pk] for delivery in claimed]
 
 
-def _signed(delivery: HookDelivery, now: datetime) -> Call:
-    secret = delivery.endpoint.secret if delivery.endpoint else shop_secret()
+def _signed(delivery: HookDelivery, secret: str, now: datetime) -> Call:
     body = delivery.body.encode()
     headers = {"content-type": "application/json"}
     headers |= sign.headers(secret, webhook_id=delivery.webhook_id, at=now, body=body)
