@@ -11,8 +11,8 @@ from crm.events import log
 from crm.hooks import deliver
 from crm.models import FailedReaction, Purchase, Segment
 from crm.services import purchases, segments
-from journeys.flows import work
-from journeys.models import Enrolment
+from journeys.flows import by_calendar, work
+from journeys.models import Enrolment, Intake
 from journeys.stages import health
 from messaging.outbox import reconcile, sender
 
@@ -35,10 +35,17 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
 
 
 def next_due_at() -> datetime | None:
-    """The earliest instant at which anything falls due; None when nothing waits. Reads first rows."""
+    """
+    The earliest instant at which anything falls due, or the calendar must be looked at again; None when nothing waits.
+
+    It may lie in the past: then it is due. Reads first rows, and the people of calendar flows.
+    """
     promise = Purchase.objects.awaited().filter(late_since=None).aggregate(at=Min("promised_at"))["at"]
     times = (
         Enrolment.objects.active().filter(is_paused=False).aggregate(at=Min("due_at")),
+        Enrolment.objects.filter(release_at__isnull=False).aggregate(at=Min("release_at")),
+        Intake.objects.open().aggregate(at=Min("at")),
+        {"at": by_calendar.next_look_at()},
         {"at": sender.next_due_at()},
         # A promise breaks when its moment is over.
         {"at": promise and promise + timedelta.resolution},

@@ -126,7 +126,7 @@ class Player:
             if now > end and leave_late:
                 return
             now = min(now, end)
-            if not sum(ticks.tick(now).values()):
+            if not sum(ticks.tick(now).values()) and ticks.next_due_at() == due:
                 # Something is due and stays so, such as messages of a channel that was switched off.
                 return
             self._stand_at(now)

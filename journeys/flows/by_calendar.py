@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from functools import reduce
+from itertools import islice
 from operator import or_
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,9 @@ from journeys.flows.cron import parse_cron
 from journeys.flows.definition import BIRTHDAY, DateOfTheirs, DateTrigger, ScheduleTrigger
 from journeys.flows.enrolment import STALE, Entry, enrol_many
 from journeys.models import Flow, FlowVersion, Intake
+
+# Eight years may lie between two 29ths of February.
+LONGEST_PAUSE = timedelta(days=8 * 366)
 
 
 def enter_on_time(*, now: datetime) -> int:
@@ -54,6 +58,34 @@ def enter_on_time(*, now: datetime) -> int:
             else:
                 entered += _enter_on_dates(version, trigger.date, since, now)
     return entered
+
+
+def next_look_at() -> datetime | None:
+    """
+    When `enter_on_time` will next have something to do: the next time of a schedule, or of somebody's day within 24
+    hours of the last look. Without such a day it is the end of these hours, to look on from there. None when no live
+    flow is started by the calendar. For clocks that are moved by hand; a few queries a flow.
+    """
+    zone = ZoneInfo(Shop.current().time_zone)
+    found: list[datetime] = []
+    for version in plans.live_versions():
+        trigger = plans.plan_of(version).definition.trigger
+        seen = version.flow.looked_at or version.published_at
+        if isinstance(trigger, ScheduleTrigger):
+            found += islice(parse_cron(trigger.schedule.cron).between(seen, seen + LONGEST_PAUSE, zone), 1)
+        elif isinstance(trigger, DateTrigger):
+            found.append(_next_day_of(trigger.date, seen))
+    return min(found, default=None)
+
+
+def _next_day_of(theirs: DateOfTheirs, seen: datetime) -> datetime:
+    shop, until = Shop.current().time_zone, seen + timedelta(days=1)
+    found = [until]
+    for day, names in _days_begun(time.fromisoformat(theirs.at), seen, until).items():
+        people = _whose_day(theirs, day).filter(merged_into=None, erased_at=None)
+        zones_of_people = people.order_by().values_list("time_zone", flat=True).distinct()
+        found += [_at(theirs, day, name or shop) for name in zones_of_people if (name or shop) in names]
+    return min(found)
 
 
 def _enter_on_dates(version: FlowVersion, theirs: DateOfTheirs, since: datetime, now: datetime) -> int:

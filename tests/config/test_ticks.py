@@ -9,10 +9,11 @@ from django.core.management import CommandError, call_command
 
 from config import ticks
 from config.management.commands import tick as command
-from crm.models import Customer, Event
-from journeys.models import Health
-from tests.factories.crm import PurchaseFactory
-from tests.factories.journeys import PositionFactory
+from crm.models import Customer, Event, Segment
+from journeys.flows import intake
+from journeys.models import Enrolment, Flow, Health, Intake
+from tests.factories.crm import CustomerFactory, PurchaseFactory
+from tests.factories.journeys import EnrolmentFactory, PositionFactory, live_flow
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 NOTHING = {"reactions": 0, "late": 0, "segments": 0, "steps": 0, "reconciled": 0, "messages": 0, "calls": 0}
@@ -114,3 +115,98 @@ def test_a_time_that_is_none_or_has_no_offset_is_refused(rounds, settings, text)
         run(now=text)
 
     assert rounds == []
+
+
+# --- when to look again -----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_with_nothing_waiting_nothing_falls_due():
+    live_flow()
+
+    assert ticks.next_due_at() is None
+
+
+@pytest.mark.django_db
+def test_a_step_that_waits_falls_due_unless_its_flow_is_paused():
+    run = EnrolmentFactory(due_at=NOW + timedelta(days=1))
+    assert ticks.next_due_at() == NOW + timedelta(days=1)
+
+    Enrolment.objects.filter(pk=run.pk).update(is_paused=True)
+    assert ticks.next_due_at() is None
+
+
+@pytest.mark.django_db
+def test_what_a_backlog_holds_back_falls_due_when_it_is_let_go():
+    run = EnrolmentFactory(due_at=NOW - timedelta(days=3))
+    Enrolment.objects.filter(pk=run.pk).update(is_paused=True, release_at=NOW + timedelta(minutes=7))
+
+    assert ticks.next_due_at() == NOW + timedelta(minutes=7)
+
+    ticks.tick(NOW + timedelta(minutes=7))
+    run.refresh_from_db()
+    assert (run.is_paused, run.release_at, run.step) == (False, None, "pause")
+
+
+@pytest.mark.django_db
+def test_people_who_are_still_to_be_let_in_are_due_at_once():
+    flow = live_flow()
+    intake.begin(flow.live_version, Intake.Kind.BACKFILL, at=NOW)
+    assert ticks.next_due_at() == NOW
+
+    ticks.tick(NOW)
+    assert ticks.next_due_at() is None
+
+
+@pytest.mark.django_db
+def test_a_schedule_falls_due_at_its_next_time_on_the_shops_clock():
+    Segment.objects.create(slug="regulars", name="Regulars", rule={"all": []})
+    live_flow(trigger={"schedule": {"cron": "0 9 * * mon", "segment": "regulars"}})
+    Flow.objects.update(looked_at=NOW)
+
+    assert ticks.next_due_at() == datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday at nine in Bangkok
+
+    ticks.tick(datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+    assert ticks.next_due_at() == datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_a_birthday_falls_due_at_nine_where_the_customer_lives():
+    live_flow(trigger={"date": {"attribute": "birthday"}})
+    Flow.objects.update(looked_at=NOW)
+    CustomerFactory(birthday="1990-11-22", time_zone="Europe/Berlin")
+    CustomerFactory(birthday="1990-11-22")  # in Bangkok, the shop's own
+
+    assert ticks.next_due_at() == datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+    ticks.tick(datetime(2026, 11, 22, 2, 0, tzinfo=UTC))
+    assert ticks.next_due_at() == datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    assert Enrolment.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_without_a_birthday_the_calendar_is_looked_at_again_a_day_later():
+    live_flow(trigger={"date": {"attribute": "birthday"}})
+    Flow.objects.update(looked_at=NOW)
+    CustomerFactory(birthday="1990-11-24")
+
+    assert ticks.next_due_at() == NOW + timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_a_clock_moved_from_one_due_time_to_the_next_misses_nobodys_day():
+    live_flow(trigger={"date": {"attribute": "birthday"}})
+    Flow.objects.update(looked_at=NOW)
+    people = [
+        CustomerFactory(birthday=f"1990-{month:02}-{day:02}", time_zone=zone)
+        for month, day, zone in [(11, 22, ""), (11, 25, "Asia/Kathmandu"), (12, 31, "Pacific/Apia"), (1, 1, "UTC")]
+    ]
+
+    while (due := ticks.next_due_at()) <= datetime(2027, 1, 2, tzinfo=UTC):
+        ticks.tick(due)
+
+    assert dict(Enrolment.objects.values_list("customer", "entered_at")) == {
+        people[0].pk: datetime(2026, 11, 22, 2, 0, tzinfo=UTC),
+        people[1].pk: datetime(2026, 11, 25, 3, 15, tzinfo=UTC),
+        people[2].pk: datetime(2026, 12, 30, 20, 0, tzinfo=UTC),
+        people[3].pk: datetime(2027, 1, 1, 9, 0, tzinfo=UTC),
+    }
