@@ -16,7 +16,7 @@ from crm.events import log
 from crm.events.signals import events_recorded
 from crm.models import Customer, Event, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
 from crm.models.factual import Factual
-from crm.services import hooks, identities
+from crm.services import attributes, hooks, identities
 
 FACTUAL = (Customer, Purchase, Refund, Ticket, TicketMessage, Review, TouchpointVisit, Note, Task)
 
@@ -29,6 +29,14 @@ def log_facts(instance: Factual, raw: bool = False, **kwargs: Any) -> None:
 
 for model in FACTUAL:
     post_save.connect(log_facts, sender=model, dispatch_uid=f"crm.log_facts.{model.__name__}")
+
+
+@receiver(post_save, sender=Customer, dispatch_uid="crm.log_changes")
+def log_changes(instance: Customer, raw: bool = False, **kwargs: Any) -> None:
+    """A date that a flow waits for may have moved, whoever moved it."""
+    if not raw:
+        now = instance.changed_at or timezone.now()
+        log.record_many(attributes.changes_of(instance, now=now), now=now)
 
 
 @receiver(post_save, sender=Customer, dispatch_uid="crm.keep_identities")

@@ -112,6 +112,12 @@ def became_known(properties: Properties) -> Description:
     return Description(_("Through %(source)s") % {"source": source} if source else "")
 
 
+@describes("Attributes Changed")
+def attributes(properties: Properties) -> Description:
+    names = properties.get("attributes")
+    return Description(", ".join(map(str, names)) if isinstance(names, list) else "")
+
+
 @describes("Consent Changed")
 def consent(properties: Properties) -> Description:
     channel = dict(Consent._meta.get_field("channel").flatchoices).get(_text(properties, "channel"), "")

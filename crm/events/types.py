@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
 OURS = "waymark"  # the source of facts that we found out ourselves
+ATTRIBUTES_CHANGED = "Attributes Changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ ALIASES = {
 
 register(
     EventType("Customer Created", _("Became known"), "other", "person"),
+    EventType(ATTRIBUTES_CHANGED, _("Details changed"), "staff", "pencil", sign_of_life=False),
     EventType("Customer Merged", _("Records merged"), "staff", "merge", sign_of_life=False),
     EventType("Page Viewed", _("Visited a page"), "visit", "eye"),
     EventType("Screen Viewed", _("Opened a screen of the app"), "visit", "eye"),
@@ -130,11 +132,11 @@ register(
     EventType("Coupon Applied", _("Used a coupon"), "visit", "tag"),
     EventType("Coupon Denied", _("Coupon was refused"), "visit", "tag"),
     EventType("Coupon Removed", _("Took a coupon off"), "visit", "tag"),
-    EventType("Order Updated", _("Changed an order"), "order", "bag", sign_of_life=False),
-    EventType("Order Completed", _("Ordered"), "order", "bag"),
     # Ours: the storefront's "Coupon Applied" may be taken off the cart again, a redemption happens once.
     EventType("Coupon Issued", _("Was given a coupon"), "other", "tag", sign_of_life=False),
     EventType("Coupon Redeemed", _("Redeemed a coupon"), "order", "tag"),
+    EventType("Order Updated", _("Changed an order"), "order", "bag", sign_of_life=False),
+    EventType("Order Completed", _("Ordered"), "order", "bag"),
     EventType("Order Paid", _("Paid"), "order", "card"),
     EventType("Order Shipped", _("Order shipped"), "order", "truck", sign_of_life=False),
     EventType("Order Delivered", _("Order delivered"), "order", "truck", sign_of_life=False),

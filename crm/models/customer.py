@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -109,6 +112,11 @@ class Customer(Factual, models.Model):
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     search_text = models.TextField(blank=True, editable=False)
 
+    # When what a save changes came about, said by who knows; else it is the moment of the save.
+    changed_at: datetime | None = None
+    # What attributes and birthday were when the row was read or saved last.
+    _words: dict[str, Any] | None = None
+
     history = HistoricalRecords(excluded_fields=["search_text", "last_seen_at"])
     objects = CustomerQuerySet.as_manager()
 
@@ -136,9 +144,36 @@ class Customer(Factual, models.Model):
     def get_absolute_url(self) -> str:
         return reverse("crm:customer_detail", args=[self.public_id])
 
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Customer:
+        customer = super().from_db(db, field_names, values, **kwargs)
+        customer._keep_words()
+        return customer
+
     def save(self, *args: object, **kwargs: object) -> None:
         self.search_text = search_text(self)
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+        self._keep_words()
+
+    def changed_attributes(self) -> list[str]:
+        """
+        Names of attributes, and "birthday", that differ from when the row was read or saved.
+
+        None for a record that had said nothing yet: its first words change nothing that somebody could have relied on.
+        None for one that is erased: it is not to say what there was.
+        """
+        if not self._words or self.erased_at:
+            return []
+        now = self._words_now()
+        return sorted(name for name in now.keys() | self._words.keys() if now.get(name) != self._words.get(name))
+
+    def _keep_words(self) -> None:
+        # Of a row read in part nothing is known, and nothing is asked.
+        whole = "attributes" in self.__dict__ and "birthday" in self.__dict__
+        self._words = copy.deepcopy(self._words_now()) if whole else None
+
+    def _words_now(self) -> dict[str, Any]:
+        return {**self.attributes, **({"birthday": self.birthday} if self.birthday else {})}
 
     def facts(self) -> list[EventDraft]:
         """The fact this row stands for: somebody became known. A visitor without a name is not known yet."""

@@ -77,6 +77,7 @@ def upsert_customer(
         customer.attributes = merged
         changed = True
     if changed:
+        customer.changed_at = now
         customer.save()
     add_tags(customer, tags)
     return Upserted(customer, resolved.created)
@@ -109,6 +110,7 @@ def edit_customer(customer: Customer, changes: Mapping[str, Any], *, now: dateti
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise InvalidCustomer(field, messages[0]) from error
+    customer.changed_at = now
     customer._history_user = actor  # type: ignore[attr-defined]
     customer.save()
     return customer

@@ -10,9 +10,11 @@ from typing import Any
 from django.db import transaction
 from simple_history.utils import bulk_update_with_history
 
+from crm.events import log
 from crm.models import Company, Consent, ConsentEvent, Customer, State, Topic
 from crm.models.customer import search_text
 from crm.services import consents, customers
+from crm.services.attributes import changes_of
 
 _PLAIN = ("name", "language", "time_zone", "birthday")
 
@@ -73,6 +75,8 @@ def put_profiles(said: Sequence[Said], *, now: datetime) -> None:
             batch_size=500,
             default_change_reason="reported by a storefront",
         )
+        drafts = [draft for person in changed.values() for draft in changes_of(person, now=now)]
+        log.record_many(drafts, now=now)
     _record_marketing(said, people, now)
 
 

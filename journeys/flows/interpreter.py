@@ -23,7 +23,7 @@ class Stand(StrEnum):
     """What a run under way rests on; always exactly one thing."""
 
     START = "start"  # its next step has not been taken yet
-    TIME = "time"  # until due_at
+    TIME = "time"  # until due_at, or until the date it waits for changes
     EVENT = "event"  # until the event it awaits, at most until due_at
     RULE = "rule"  # until a rule holds, asked on the customer's events; at most until due_at
 
@@ -191,7 +191,7 @@ def wake(plan: Plan, state: State, fact: Fact, *, now: datetime, zone: ZoneInfo)
                 woken_by=heard,
             )
             return Outcome(Status.RESTING, back, (overtaken,))
-    if state.stand in {Stand.EVENT, Stand.RULE}:
+    if state.stand is not Stand.START and state.woken_by is None:
         heard = _heard(plan, state.step, fact, state.since, state.due_at, zone)
         if heard:
             return Outcome(Status.RESTING, replace(state, stand=Stand.TIME, due_at=now, awaits="", woken_by=heard))

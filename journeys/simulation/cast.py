@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 from django.db.models import Max
 
+from crm.events import log
 from crm.models import ConsentEvent, Customer, Shop
 from crm.models.customer import search_text
 from crm.services import consents, customers
+from crm.services.attributes import changes_of
 from journeys.flows import versions
 from journeys.models import Flow, FlowVersion
 from journeys.simulation.scripts import InvalidScript, Profile, Script, ShopRules
@@ -77,10 +79,12 @@ def change_consents(customer: Customer, changes: consents.Changes, *, now: datet
         raise InvalidScript((*path, *error.path.split(".", 1)), error.message, "invalid_consent") from error
 
 
-def change_attributes(customer: Customer, changes: Mapping[str, Any]) -> None:
-    """Merge into the customer's attributes; None removes a key."""
-    customer.attributes = customers.merge_attributes(customer.attributes, changes)
-    Customer.objects.filter(pk=customer.pk).update(attributes=customer.attributes)
+def change_attributes(customer: Customer, changes: Mapping[str, Any], *, now: datetime) -> None:
+    """Merge into the customer's attributes as they stand; None removes a key."""
+    fresh = Customer.objects.get(pk=customer.pk)
+    fresh.attributes = customers.merge_attributes(fresh.attributes, changes)
+    Customer.objects.filter(pk=fresh.pk).update(attributes=fresh.attributes)
+    log.record_many(changes_of(fresh, now=now), now=now)
 
 
 def open_flow(script: Script, *, now: datetime) -> FlowVersion:

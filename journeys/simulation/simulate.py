@@ -128,7 +128,7 @@ class _Play:
             self._customer, happening.consents, now=happening.at, path=("events", str(number), "consent")
         )
         if happening.attributes:
-            cast.change_attributes(self._customer, happening.attributes)
+            cast.change_attributes(self._customer, happening.attributes, now=happening.at)
 
     def _record(self, happening: Happening) -> Event:
         self._told += 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from crm.events import log
 from crm.lib import bulk
 from crm.lib.among import Among
 from crm.models import Customer
+from crm.services.attributes import changes_of
 from crm.services.customers import merge_attributes
 from journeys.flows.effects.base import Order
 from journeys.flows.steps.set import SetAttributes
@@ -38,3 +40,4 @@ def merge(orders: Sequence[Order[SetAttributes]], now: datetime) -> None:
         for pk, reason in changed.items()
     ]
     bulk.insert_new(record, lines, unique=("id", "history_date"))
+    log.record_many([draft for pk in changed for draft in changes_of(customers[pk], now=now)], now=now)

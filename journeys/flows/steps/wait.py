@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, model_validator
 
+from crm.events.types import ATTRIBUTES_CHANGED
 from crm.lib.durations import parse_duration
 from crm.rules.schema import IsoDuration, Name, Shape
+from journeys.facts import Fact
 from journeys.flows import calendar
-from journeys.flows.steps.base import Ask, AttributeValue, Decision, Go, Leave, Moment, Rest, Step
+from journeys.flows.steps.base import Ask, AttributeValue, Decision, Go, Leave, Moment, Occurrence, Rest, Step
 
 if TYPE_CHECKING:
     from journeys.flows.steps import AnyStep
@@ -89,6 +91,18 @@ class Wait(Step):
             return None
         return Rest(self._opening(calendar.add(arrived_at, parse_duration(self.for_), zone), zone))
 
+    def listens(self) -> Iterator[str]:
+        if self.until is not None:
+            yield ATTRIBUTES_CHANGED
+
+    def hears(self, fact: Fact, *, since: datetime, zone: ZoneInfo) -> Occurrence | None:
+        """A date that may have moved is read again."""
+        if self.until is None or fact.name != ATTRIBUTES_CHANGED or fact.at < since:
+            return None
+        names = fact.properties.get("attributes")
+        told = isinstance(names, list) and self.until.attribute in names
+        return Occurrence(fact.id, fact.at) if told else None
+
     def take(self, moment: Moment) -> Decision:
         """A worker that comes late finds the window shut and waits for it to open again."""
         if self.until is not None:
@@ -97,7 +111,7 @@ class Wait(Step):
         return rest or self._go_when_open(moment)
 
     def _take_date(self, until: Until, moment: Moment) -> Decision:
-        """The date is read again when the wait is over: one that moved re-times it, one that went is missing."""
+        """The date is read on coming here, whenever it changes, and again when the wait is over."""
         question = AttributeValue(self.id, until.attribute)
         if question not in moment.facts:
             return Ask([question])
@@ -107,9 +121,9 @@ class Wait(Step):
         sign = -1 if until.offset.startswith("-") else 1
         due = calendar.add(at, parse_duration(until.offset.removeprefix("-")), moment.zone, sign=sign)
         due = self._opening(due, moment.zone)
-        if due < moment.arrived_at:
+        if due < (moment.woken_by.at if moment.woken_by else moment.arrived_at):
             return self._instead("past", DATE_PAST)
-        if due > moment.now or moment.due_at is None:
+        if due > moment.now or moment.due_at is None or moment.woken_by:
             return Rest(due)
         return self._go_when_open(moment)
 

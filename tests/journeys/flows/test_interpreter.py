@@ -4,6 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from crm.events.types import ATTRIBUTES_CHANGED
 from journeys.facts import Fact
 from journeys.flows.interpreter import Stand, Status, start, walk
 from journeys.flows.steps.send import SendMessage
@@ -80,7 +83,49 @@ def test_a_date_wait_ends_so_long_before_the_date_where_the_customer_is() -> Non
     assert world.state.due_at == at("2026-07-06T17:00")
 
 
-def test_a_date_that_moved_is_waited_for_again() -> None:
+def moves(world: World, at_: datetime, date: str | None, *names: str) -> None:
+    """The customer's date changes, and the record says so on the log."""
+    world.attributes = {"warranty_ends": date} if date else {}
+    world.hear(ATTRIBUTES_CHANGED, at_, attributes=[*names] or ["warranty_ends"])
+    world.tick(at_)
+
+
+@pytest.mark.parametrize(("date", "due"), [("2026-08-10", "2026-08-07T00:00"), ("2026-06-20", "2026-06-17T00:00")])
+def test_a_date_that_moves_either_way_re_times_the_wait_at_once(date: str, due: str) -> None:
+    world = World(plan_of(until(), send("hello")), NOON, attributes={"warranty_ends": "2026-07-10"}).tick(NOON)
+    moves(world, NOON + DAY, date)
+    assert (world.effects, world.state.due_at) == ([], at(due))
+    world.tick(at(due))
+    assert world.done() == ["until waited", "hello queued"]
+
+
+def test_a_date_that_moves_into_the_past_is_past_and_one_that_is_erased_is_missing() -> None:
+    steps = (until(missing=[send("unknown")], past=[send("gone")]), send("after"))
+    past, missing = (World(plan_of(*steps), NOON, attributes={"warranty_ends": "2026-07-10"}).tick(NOON) for _ in "ab")
+    moves(past, NOON + 9 * DAY, "2026-06-12")
+    moves(missing, NOON + 9 * DAY, None)
+    assert past.done() == ["until date_past", "gone queued", "after queued"]
+    assert missing.done() == ["until no_date", "unknown queued", "after queued"]
+
+
+def test_another_attribute_leaves_a_date_wait_alone() -> None:
+    world = World(plan_of(until(), send("hello")), NOON, attributes={"warranty_ends": "2026-07-10"}).tick(NOON)
+    rested = world.state
+    assert not world.hear(ATTRIBUTES_CHANGED, NOON + DAY, attributes=["colour"])
+    assert not world.hear(ATTRIBUTES_CHANGED, NOON + DAY)
+    assert world.state == rested
+
+
+def test_a_worker_that_comes_late_to_a_date_does_not_take_it_for_past() -> None:
+    office = {"from": "09:00", "to": "19:00"}
+    world = World(plan_of(until(window=office), send("hello")), NOON, attributes={"warranty_ends": "2026-07-10"})
+    world.tick(NOON).tick(at("2026-07-09T21:00"))
+    assert world.state.due_at == at("2026-07-10T09:00")
+    world.tick(at("2026-07-10T09:00"))
+    assert world.done() == ["until waited", "hello queued"]
+
+
+def test_a_date_that_moved_unheard_is_read_again_when_the_wait_is_over() -> None:
     world = World(plan_of(until(), send("hello")), NOON, attributes={"warranty_ends": "2026-07-10"})
     world.tick(NOON)
     world.attributes["warranty_ends"] = "2026-08-10"

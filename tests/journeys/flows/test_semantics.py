@@ -13,7 +13,8 @@ import pytest
 from crm.events import log
 from crm.models import Customer
 from crm.services import consents, merges
-from crm.services.customers import add_tags
+from crm.services.customers import add_tags, edit_customer
+from crm.services.profiles import Profile, Said, put_profiles
 from journeys.flows import enrolment, people, runner, versions, work
 from journeys.flows.impact import PeopleInside
 from journeys.models import Enrolment, Flow, StepVisit
@@ -195,13 +196,17 @@ def test_a_missing_or_past_date_takes_its_path_else_leaves_and_never_sends_at_on
 
 
 def test_a_date_that_moves_re_times_the_wait_and_one_that_is_erased_takes_missing() -> None:
-    moved, erased = (CustomerFactory.create(attributes={"ends": "2026-03-10"}) for _ in range(2))
-    enter(live_flow(until("ends", missing=[send("ask")]), send()), moved, erased)
-    Customer.objects.filter(pk=moved.pk).update(attributes={"ends": "2026-03-20"})
-    Customer.objects.filter(pk=erased.pk).update(attributes={})
-    tick(datetime(2026, 3, 10, tzinfo=UTC))
-    assert (written(moved), run_of(moved).due_at) == ([], datetime(2026, 3, 19, 17, tzinfo=UTC))
-    assert written(erased)[0] == "ask"
+    later_, earlier, erased = (CustomerFactory.create(attributes={"ends": "2026-03-10"}) for _ in range(3))
+    enter(live_flow(until("ends", missing=[send("ask")]), send()), later_, earlier, erased)
+    edit_customer(later_, {"attributes": {"ends": "2026-03-20"}}, now=WEDNESDAY, actor=None)
+    put_profiles([Said(earlier.pk, Profile(attributes={"ends": "2026-03-07"}), WEDNESDAY)], now=WEDNESDAY)
+    edit_customer(erased, {"attributes": {"ends": None}}, now=WEDNESDAY, actor=None)
+    tick(later(hours=1))
+    midnight = datetime(2026, 3, 6, 17, tzinfo=UTC)
+    assert [run_of(one).due_at for one in (later_, earlier)] == [midnight + timedelta(days=13), midnight]
+    assert [written(one) for one in (later_, earlier, erased)] == [[], [], ["ask", "hi"]]
+    tick(midnight)
+    assert [written(one) for one in (later_, earlier)] == [[], ["hi"]]
 
 
 # --- whether a message goes out ---------------------------------------------------------------
