@@ -209,6 +209,16 @@ class RecordPage:
         return rows.values_list(Value(self.object_type), "pk", Cast(self.key, CharField()))
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Somebody who speaks of a record and needs it to stay: what it is ("flow, version 2"), its name, its page."""
+
+    what: Text
+    name: str
+    url: str
+
+
+SegmentUsers = Callable[[str], Iterable[Use]]
 Describer = Callable[[Mapping[str, Any]], Description]
 UpcomingSource = Callable[["Customer", datetime], Iterable[UpcomingItem]]
 
@@ -225,6 +235,7 @@ _columns: dict[str, ListColumn] = {}
 _describers: dict[str, Describer] = {}
 _record_pages: dict[str, RecordPage] = {}
 _folds: dict[str, tuple[str, Text]] = {}
+_segment_users: dict[str, SegmentUsers] = {}
 
 
 def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
@@ -235,6 +246,21 @@ def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
         return function
 
     return decorator
+
+
+def segment_users(name: str) -> Callable[[SegmentUsers], SegmentUsers]:
+    """Register a function (slug of a segment) -> who speaks of it."""
+
+    def decorator(function: SegmentUsers) -> SegmentUsers:
+        _segment_users[name] = function
+        return function
+
+    return decorator
+
+
+def uses_of_segment(slug: str) -> list[Use]:
+    """Everybody in the upper apps who speaks of the segment."""
+    return [use for users in _segment_users.values() for use in users(slug)]
 
 
 def add_panel(panel: Panel) -> None:

@@ -9,13 +9,16 @@ from crm.models import Segment, SegmentChange, SegmentMember
 
 @admin.register(Segment)
 class SegmentAdmin(SimpleHistoryAdmin):
-    """To look at: a rule is edited on its page, which checks it."""
+    """To look at: a rule is edited and a segment deleted on its page, which checks who speaks of it."""
 
     list_display = ("name", "slug", "member_count", "changed_at", "refresh_asked_at", page_link)
     search_fields = ("name", "slug")
     readonly_fields = ("slug", "rule", "member_count", "changed_at", "refresh_asked_at", "created_at", "created_by")
 
     def has_add_permission(self, request: object) -> bool:
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
         return False
 
 

@@ -16,9 +16,11 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from crm.events import log
 from crm.events.types import EventDraft
+from crm.extensions import Use, uses_of_segment
 from crm.lib import bell, bulk
 from crm.lib.slugs import free_slug
 from crm.models import Segment, SegmentChange, SegmentMember, User
@@ -47,8 +49,8 @@ class InvalidSegment(ValueError):
 class SegmentInUse(ValueError):
     """Others speak of it; `users` says who."""
 
-    def __init__(self, users: Sequence[str]) -> None:
-        super().__init__(f"is used by {', '.join(users)}")
+    def __init__(self, users: Sequence[Use]) -> None:
+        super().__init__(f"is used by {', '.join(f'{use.what} “{use.name}”' for use in users)}")
         self.users = users
 
 
@@ -113,16 +115,23 @@ def delete_segment(segment: Segment) -> None:
     Take it away, and its members with it; nobody has "left" it by that.
 
     Raises:
-        SegmentInUse: the rule of another segment speaks of it.
+        SegmentInUse: another segment, or something in the apps above, speaks of it.
     """
-    users = [
-        other.name
-        for other in Segment.objects.exclude(pk=segment.pk)
-        if segment.slug in {slug for _path, slug in segments_named(other.rule)}
-    ]
-    if users:
+    # Whoever is just having a rule checked that names it takes turns with us.
+    list(Segment.objects.select_for_update().order_by("pk"))
+    if users := users_of(segment):
         raise SegmentInUse(users)
     segment.delete()
+
+
+def users_of(segment: Segment) -> list[Use]:
+    """Who speaks of the segment: the rules of others, and whatever the apps above know of."""
+    others = [
+        Use(_("segment"), other.name, other.get_absolute_url())
+        for other in Segment.objects.exclude(pk=segment.pk).order_by("name")
+        if segment.slug in {slug for _path, slug in segments_named(other.rule)}
+    ]
+    return [*others, *uses_of_segment(segment.slug)]
 
 
 def _checked(rule: Any, *, of: str) -> Any:

@@ -54,6 +54,7 @@ def segment_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "entered": entered,
         "left": left,
         "chart": chart,
+        "uses": segments.users_of(segment),
         "versions": [(version, in_words(version.rule)) for version in versions],
     }
     return render(request, "crm/segment_detail.html", context)
@@ -131,11 +132,12 @@ def segment_refresh(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @staff_required("segments.edit")
 def segment_delete(request: HttpRequest, slug: str) -> HttpResponse:
-    """Take it away, unless other segments speak of it."""
+    """Take it away, unless somebody speaks of it; its page says who, with the way there."""
     segment = get_object_or_404(Segment, slug=slug)
     try:
         segments.delete_segment(segment)
     except segments.SegmentInUse as error:
-        said = _("Other segments speak of it: %(names)s.") % {"names": ", ".join(error.users)}
-        return refused(request, said, segment.get_absolute_url())
+        names = ", ".join(f"{use.name} ({use.what})" for use in error.users)
+        said = _("It is in use and stays: %(names)s.") % {"names": names}
+        return refused(request, said, f"{segment.get_absolute_url()}#uses")
     return done(request, _("“%(name)s” is gone.") % {"name": segment}, reverse("crm:segment_list"))

@@ -158,6 +158,7 @@ class BacklogShape(Shape):
 
 class FaultsShape(Shape):
     faults = DefinitionFaultShape(many=True)
+    warnings = DefinitionFaultShape(many=True, help_text="what looks like a slip; it stands in nobody's way")
 
 
 ENROLLED_SCHEMA = {

@@ -117,8 +117,9 @@ class FlowView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     def check(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         flow = self.get_object()
         given = checked(DefinitionGiven(data=request.data))
-        found = versions.faults_of(given.get("definition", flow.draft), slug=flow.slug)
-        return Response({"faults": definitions.as_json(found)})
+        definition = given.get("definition", flow.draft)
+        found, odd = versions.faults_of(definition, slug=flow.slug), versions.warnings_of(definition)
+        return Response({"faults": definitions.as_json(found), "warnings": definitions.as_json(odd)})
 
     @extend_schema(
         summary="Count what publishing would do to the people inside", request=DefinitionGiven,

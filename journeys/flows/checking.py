@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from crm.models import Promotion, Topic
 from crm.selectors.promotions import TEMPLATE_NAMES
+from journeys.flows import references
 from journeys.flows.brought import with_coupon
 from journeys.flows.definition import Definition, EventTrigger, Fault, SegmentTrigger, StageTrigger
 from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, WaitEvent, WaitRule, Webhook
@@ -34,6 +35,7 @@ def faults_in_shop(definition: Definition, *, slug: str) -> Iterator[Fault]:
         slug: of the flow itself, "" when it has none yet.
     """
     steps = [(path, step) for path, _nesting, step in definition.walk()]
+    yield from references.missing(definition.as_json())
     yield from _stages(definition, steps)
     yield from _waits(steps)
     yield from _coupons(steps)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from crm.lib import bell
 from crm.models import User
-from journeys.flows import backlog, checking, intake, leaving, people
+from journeys.flows import backlog, checking, intake, leaving, people, references
 from journeys.flows.definition import Fault, InvalidDefinition, parse_definition
 from journeys.flows.impact import PeopleInside
 from journeys.flows.listening import BELL
@@ -61,6 +61,11 @@ def faults_of(data: Any, *, slug: str = "") -> list[Fault]:
     except InvalidDefinition as error:
         return error.faults
     return [*checking.faults_in_shop(definition, slug=slug)]
+
+
+def warnings_of(data: Any) -> list[Fault]:
+    """What looks like a slip and stands in nobody's way."""
+    return [*references.never_seen(data)]
 
 
 @transaction.atomic

@@ -17,6 +17,8 @@ from journeys.flows import intake, people, versions
 from journeys.flows.definition import InvalidDefinition
 from journeys.flows.impact import Fate, PeopleInside
 from journeys.models import Flow
+from journeys.simulation import flow_tests
+from journeys.simulation.flow_tests import FailingTests
 
 CHOICES = (
     (PeopleInside.PIN, gettext_lazy("They finish the version they entered with")),
@@ -44,12 +46,15 @@ def flow_publish(request: HttpRequest, slug: str) -> HttpResponse:
     if chosen not in list(PeopleInside):
         raise BadRequest(_("There is no such choice for people inside."))
     try:
-        version = versions.publish(
+        version = flow_tests.publish(
             flow, actor=staff_of(request), now=timezone.now(), people_inside=PeopleInside(chosen),
             backfill="backfill" in request.POST,
         )  # fmt: skip
     except InvalidDefinition as error:
         return refused(request, _("It has faults: %(faults)s") % {"faults": "; ".join(map(str, error.faults[:3]))}, url)
+    except FailingTests as error:
+        here = reverse("journeys:flow_publish", args=[slug])
+        return refused(request, "; ".join(fault.message for fault in error.faults[:3]), here)
     except versions.CannotPublish as error:
         return refused(request, str(error), url)
     return done(request, _("Version %(n)s is live.") % {"n": version.number}, url)
@@ -59,7 +64,7 @@ def _preview(request: HttpRequest, flow: Flow) -> HttpResponse:
     if flow.state == Flow.State.ARCHIVED:
         return HttpResponseRedirect(reverse("journeys:flow_detail", args=[flow.slug]))
     now, faults = timezone.now(), versions.faults_of(flow.draft, slug=flow.slug)
-    context = {"flow": flow, "faults": faults}
+    context = {"flow": flow, "faults": faults, "warnings": versions.warnings_of(flow.draft)}
     if not faults:
         choices = [
             (choice, label, people.preview(flow, flow.draft, choice, now=now)) for choice, label in CHOICES

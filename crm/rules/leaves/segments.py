@@ -10,6 +10,7 @@ from django.db.models import Q
 from crm.models import Segment
 from crm.rules.compiler import compile_rule
 from crm.rules.conditions import Context, register
+from crm.rules.leaves_of import leaves_of
 from crm.rules.parser import parse_rule
 from crm.rules.schema import Fault, InvalidRule, Slug
 
@@ -59,16 +60,10 @@ def segment_faults(rule: Any, *, of: str = "", path: str = "") -> list[Fault]:
 
 
 def segments_named(rule: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(path, slug) of every segment that a well-formed rule names."""
-    for kind, value in rule.items() if isinstance(rule, Mapping) else ():
-        here = f"{path}.{kind}" if path else str(kind)
-        if kind == "segment":
-            yield here, value
-        elif kind == "not":
-            yield from segments_named(value, here)
-        elif kind in {"all", "any"}:
-            for index, node in enumerate(value):
-                yield from segments_named(node, f"{here}[{index}]")
+    """(path, slug) of every segment that a rule names."""
+    for place, kind, value in leaves_of(rule, path):
+        if kind == "segment" and isinstance(value, str):
+            yield place, value
 
 
 def _rules_behind(slugs: set[str]) -> dict[str, Any]:

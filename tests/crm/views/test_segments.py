@@ -55,7 +55,10 @@ def test_a_segment_another_speaks_of_is_not_deleted(manager: Client) -> None:
     make()
     make("Others", {"not": {"segment": "speak-thai"}})
     response = manager.post("/segments/speak-thai/delete/", follow=True)
-    assert "Other segments speak of it: Others." in response.content.decode()
+    page = response.content.decode()
+    assert "It is in use and stays: Others (segment)." in page
+    assert 'action="/segments/speak-thai/delete/"' not in page
+    assert '<a class="grow two-lines" href="/segments/others/">' in page
     assert Segment.objects.count() == 2
 
 
