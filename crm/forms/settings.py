@@ -31,7 +31,16 @@ class ShopForm(forms.ModelForm[Shop]):
 
     class Meta:
         model = Shop
-        fields = ("name", "time_zone", "country", "currency", "language", "sales_see", "publish_reviews")
+        fields = (
+            "name",
+            "time_zone",
+            "country",
+            "currency",
+            "language",
+            "sales_see",
+            "publish_reviews",
+            "control_group",
+        )
         help_texts = {
             "country": _("Two letters, as in TH: how phone numbers without a country are read."),
             "currency": _("Three letters, as in THB: for costs and for new orders."),

@@ -105,6 +105,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=8, verbose_name='language')),
                 ('sales_see', models.CharField(choices=[('all', 'all customers'), ('own', 'their own and unassigned customers')], default='all', max_length=8, verbose_name='sales see')),
                 ('publish_reviews', models.CharField(choices=[('never', 'after a person has read them'), ('verified', 'at once when an order proves them')], default='verified', max_length=8, verbose_name='publish reviews')),
+                ('control_group', models.PositiveSmallIntegerField(default=0, help_text='This share of all customers enters flows and is never written to by them, to see what flows do.', validators=[django.core.validators.MaxValueValidator(50)], verbose_name='control group (%)')),
             ],
             options={
                 'verbose_name': 'shop',

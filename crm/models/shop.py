@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,10 @@ class Shop(models.Model):
     publish_reviews = models.CharField(
         _("publish reviews"), max_length=8, choices=PublishReviews, default=PublishReviews.VERIFIED
     )
+    control_group = models.PositiveSmallIntegerField(
+        _("control group (%)"), default=0, validators=[MaxValueValidator(50)],
+        help_text=_("This share of all customers enters flows and is never written to by them, to see what flows do."),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = verbose_name_plural = _("shop")

@@ -7,7 +7,6 @@ again, or two workers at once, enter nobody twice. An event that we learnt of mo
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from crm.rules import matches
 from journeys.facts import Fact
 from journeys.flows import calendar, interpreter, plans, rows
 from journeys.flows.definition import Reentry
+from journeys.flows.holdout import in_control_group, why_held_out
 from journeys.flows.interpreter import State, Status
 from journeys.flows.listening import BELL, GOAL, why_it_ends
 from journeys.flows.plan import Plan
@@ -69,6 +69,7 @@ class NotLive(ValueError):
 class _Person:
     id: int
     zone: ZoneInfo
+    in_control: bool
 
 
 @dataclass(slots=True)
@@ -147,21 +148,15 @@ def enrol_many(entries: Sequence[Entry], *, now: datetime) -> list[Enrolment]:
     return new
 
 
-def is_held_out(flow_slug: str, customer: int, percent: int) -> bool:
-    """Sticky: the same customer is always in the same share of a flow."""
-    digest = hashlib.sha256(f"{flow_slug}:{customer}".encode()).digest()
-    return int.from_bytes(digest[:4]) % 100 < percent
-
-
 def _people(ids: Collection[int]) -> dict[int, _Person]:
     """Those of them who are still there, with their time zones."""
     if not ids:
         return {}
-    fallback = Shop.current().time_zone
+    shop = Shop.current()
     # Sorted out here: to a database without fresh statistics "not merged" looks like the rarer, better index.
     found = Customer.objects.filter(Among("pk", ids)).values_list("pk", "time_zone", "merged_into", "erased_at")
     return {
-        pk: _Person(pk, zones.zone(name, fallback))
+        pk: _Person(pk, zones.zone(name, shop.time_zone), in_control_group(pk, shop.control_group))
         for pk, name, merged_into, erased_at in found
         if merged_into is None and erased_at is None
     }
@@ -264,8 +259,9 @@ def _first_columns(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fa
     """Where a new run stands: held out, over already, or before its first step."""
     state = interpreter.start(plan, at=entry.at)
     who = f"{entry.version.flow.slug}:{entry.customer}"
-    if is_held_out(entry.version.flow.slug, entry.customer, plan.definition.holdout):
-        return rows.ended(state, now=now, as_=Enrolment.State.HELD_OUT, reason="held out")
+    flow, share = entry.version.flow.slug, plan.definition.holdout
+    if reason := why_held_out(flow, entry.customer, share, in_control=person.in_control):
+        return rows.ended(state, now=now, as_=Enrolment.State.HELD_OUT, reason=reason)
     key = _key(entry, plan)
     for fact in since:
         reason = why_it_ends(plan, fact, key=key, entered_at=entry.from_when)

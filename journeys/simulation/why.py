@@ -135,7 +135,7 @@ def _behind(plan: Plan, run: Enrolment | None, last: Enrolment | None) -> Iterat
     ended = run is not None and run.state == Enrolment.State.EXITED
     found: tuple[tuple[bool, dict[str, Any]], ...] = (
         (run is not None, inputs),
-        (not held_out, {"percent": plan.definition.holdout}),
+        (not held_out, {"percent": plan.definition.holdout, "reason": run.reason if run and held_out else ""}),
         (not ended, {"reason": run.reason if run and ended else ""}),
     )
     is_open = True

@@ -36,6 +36,7 @@ OUTCOMES = {
 # Why runs ended, as journeys.flows writes it on their rows.
 REASONS = (
     gettext_noop("held out"),
+    gettext_noop("control group"),
     gettext_noop("goal reached"),
     gettext_noop("exit rule"),
     gettext_noop("consent withdrawn"),

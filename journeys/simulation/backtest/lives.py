@@ -20,11 +20,12 @@ from crm.selectors.promotions import TEMPLATE_NAMES
 from journeys.facts import Fact
 from journeys.flows import calendar, interpreter
 from journeys.flows.answers import date_of, first_of
-from journeys.flows.enrolment import Past, is_held_out, may_enter
+from journeys.flows.enrolment import Past, may_enter
+from journeys.flows.holdout import why_held_out
 from journeys.flows.interpreter import Outcome, Stand, State, Status
 from journeys.flows.listening import GOAL, RULE, why_it_ends
 from journeys.flows.plan import KeyedRule, Plan
-from journeys.flows.steps.base import AttributeValue, CouponRefused, Effect, Facts, Happened, Question, RuleHolds
+from journeys.flows.steps.base import AttributeValue, CouponRefused, Effect, Facts, Happened, Question, RuleHolds, WayClosed
 from journeys.flows.steps.coupon import PutCoupon
 from journeys.flows.steps.send import SendMessage
 
@@ -54,6 +55,7 @@ class Person:
     zone: ZoneInfo
     record: Mapping[str, Any]
     facts: Sequence[Fact]  # in the order they occurred
+    in_control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,9 @@ class _Run:
     def live(self) -> Asking:
         life, plan = self._life, self._plan
         facts = iter(self._ahead)
-        if is_held_out(self._slug, life.customer, plan.definition.holdout):
-            life.state, life.ended_at, life.reason = HELD_OUT, life.entered_at, HELD_OUT
+        share = plan.definition.holdout
+        if reason := why_held_out(self._slug, life.customer, share, in_control=self._person.in_control):
+            life.state, life.ended_at, life.reason = HELD_OUT, life.entered_at, reason
         else:
             yield from self._go(facts)
         self._look_back(facts)
@@ -219,8 +222,10 @@ class _Run:
         for question in questions:
             if isinstance(question, AttributeValue):
                 known[question] = date_of(self._person.record, question.name)
-            elif isinstance(question, CouponRefused):
-                known[question] = ""  # what the limits would have been then is not known; an example is given
+            elif isinstance(question, CouponRefused | WayClosed):
+                # What the limits would have been then is not known: an example is given. Whom a message would have
+                # found is said when all are judged together (backtest.mail).
+                known[question] = ""
             elif isinstance(question, Happened):
                 # What lies ahead has not happened yet.
                 so_far = (fact for fact in self._person.facts if fact.at <= now)

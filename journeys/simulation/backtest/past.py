@@ -11,11 +11,12 @@ from django.db.models import F
 
 from crm.lib import zones
 from crm.lib.among import Among
-from crm.models import Customer, Event
+from crm.models import Customer, Event, Shop
 from crm.rules import properties
 from journeys.facts import Fact
 from journeys.flows.answers import DATE_FIELDS
 from journeys.flows.enrolment import STALE
+from journeys.flows.holdout import in_control_group
 from journeys.flows.plan import Plan
 from journeys.flows.steps import WaitRule
 from journeys.simulation.backtest.lives import Person, Slot
@@ -69,10 +70,13 @@ def chunks(ids: Collection[int]) -> Iterator[list[int]]:
 
 
 def _people(ids: Collection[int], plan: Plan, since: datetime, until: datetime, fallback: str) -> dict[int, Person]:
-    facts = _facts(ids, plan, since, until)
+    facts, share = _facts(ids, plan, since, until), Shop.current().control_group
     rows = Customer.objects.filter(Among("pk", ids), merged_into=None, erased_at=None)
     return {
-        row["pk"]: Person(row["pk"], zones.zone(row["time_zone"], fallback), row, facts.get(row["pk"], ()))
+        row["pk"]: Person(
+            row["pk"], zones.zone(row["time_zone"], fallback), row, facts.get(row["pk"], ()),
+            in_control=in_control_group(row["pk"], share),
+        )  # fmt: skip
         for row in rows.values("pk", "time_zone", "attributes", *DATE_FIELDS)
     }
 

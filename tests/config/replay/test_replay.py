@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 
 from config.replay import player
 from crm.models import Customer, Event, Purchase, ReplayRun, Review
-from journeys.flows import enrolment
+from journeys.flows import holdout
 from messaging.models import Message
 from tests.config.replay.histories import Olist, OnlineRetail
 
@@ -148,7 +148,7 @@ def test_a_second_run_adds_nothing_and_says_the_same(tmp_path: Path) -> None:
 
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Who is held out hangs on row numbers, which the second time are others.
-    monkeypatch.setattr(enrolment, "is_held_out", lambda *_: False)
+    monkeypatch.setattr(holdout, "is_held_out", lambda *_: False)
     path = Olist().write(tmp_path / "olist")
     whole = replay(path, "olist")
     for model in (Message, ReplayRun):

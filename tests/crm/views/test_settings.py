@@ -37,13 +37,15 @@ def test_others_do_not(sign_in: SignIn, path: str) -> None:
 def test_the_shop_is_described_in_codes_that_exist(admin: Client) -> None:
     said = {
         "name": "Baan Suan", "time_zone": "Asia/Tokyo", "country": "jp", "currency": "jpy", "language": "th",
-        "sales_see": "own", "publish_reviews": "never",
+        "sales_see": "own", "publish_reviews": "never", "control_group": "10",
     }  # fmt: skip
     admin.post("/settings/shop/", said)
     shop = Shop.current()
     assert (shop.name, shop.time_zone, shop.country, shop.currency) == ("Baan Suan", "Asia/Tokyo", "JP", "JPY")
-    faulty = admin.post("/settings/shop/", said | {"time_zone": "UTC+7", "country": "J1", "currency": "YEN!"})
-    assert sorted(faulty.context["form"].errors) == ["country", "currency", "time_zone"]
+    assert shop.control_group == 10
+    wrong = {"time_zone": "UTC+7", "country": "J1", "currency": "YEN!", "control_group": "51"}
+    faulty = admin.post("/settings/shop/", said | wrong)
+    assert sorted(faulty.context["form"].errors) == ["control_group", "country", "currency", "time_zone"]
 
 
 class TestOnesOwn:

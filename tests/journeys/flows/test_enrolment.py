@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.events import log
 from crm.events.signals import events_recorded
-from crm.models import Customer, Event
-from journeys.flows import enrolment, versions
+from crm.models import Customer, Event, Shop
+from journeys.flows import enrolment, holdout, runner, versions
 from journeys.models import Enrolment, Flow
+from messaging.models import Message
 from tests.factories.crm import NOON, CustomerFactory, PurchaseFactory
 from tests.factories.journeys import PAUSE, live_flow
 from tests.journeys.happenings import day, happens, run_of, told
@@ -244,8 +245,39 @@ def test_a_holdout_is_sticky_recorded_and_never_runs() -> None:
     enrolment.enrol_by_hand(flow, people, now=NOON)
     held = set(Enrolment.objects.filter(state="held_out").values_list("customer", flat=True))
     assert 5 < len(held) < 35
-    assert held == {one.pk for one in people if enrolment.is_held_out(flow.slug, one.pk, 50)}
+    assert held == {one.pk for one in people if holdout.is_held_out(flow.slug, one.pk, 50)}
     assert not Enrolment.objects.filter(state="held_out", due_at__isnull=False).exists()
+
+
+def test_the_control_group_enters_every_flow_is_counted_for_its_goal_and_never_written_to() -> None:
+    Shop.current()
+    Shop.objects.update(control_group=50)
+    goal = {"event": "Order Completed", "within": "P5D"}
+    flows, people = [live_flow(SEND, goal=goal) for _ in range(2)], CustomerFactory.create_batch(40)
+    for flow in flows:
+        enrolment.enrol_by_hand(flow, people, now=NOON)
+    watched = Enrolment.objects.filter(state="held_out", reason="control group")
+    groups = [set(watched.filter(flow=flow).values_list("customer", flat=True)) for flow in flows]
+    assert groups[0] == groups[1] == {one.pk for one in people if holdout.in_control_group(one.pk, 50)}
+    assert 5 < len(groups[0]) < 35
+    buyer = next(one for one in people if one.pk in groups[0])
+    happens(buyer, "Order Completed", day(1))
+    assert set(watched.filter(goal_at=day(1)).values_list("customer", "flow")) == {(buyer.pk, one.pk) for one in flows}
+    runner.run_due(now=day(2), limit=500)
+    assert not Message.objects.filter(customer__in=groups[0]).exists()
+    assert Message.objects.count() == 2 * (40 - len(groups[0]))
+
+
+def test_a_smaller_control_group_leaves_what_was_recorded() -> None:
+    Shop.current()
+    Shop.objects.update(control_group=50)
+    flow, people = live_flow(reentry={"policy": "always"}), CustomerFactory.create_batch(12)
+    enrolment.enrol_by_hand(flow, people, now=NOON)
+    held = Enrolment.objects.filter(reason="control group").count()
+    Shop.objects.update(control_group=0)
+    enrolment.enrol_by_hand(flow, people, now=day(1))
+    assert Enrolment.objects.filter(reason="control group").count() == held > 0
+    assert Enrolment.objects.filter(state="active").count() == 24 - held
 
 
 def test_a_published_change_is_for_those_who_enter_after_it() -> None:
