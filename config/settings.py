@@ -308,6 +308,8 @@ SPECTACULAR_SETTINGS = {
         "TicketStatus": "crm.models.Ticket.Status",
         "TicketKind": "crm.models.Ticket.Kind",
         "ReviewStatus": "crm.models.Review.Status",
+        "PromotionKind": "crm.models.Promotion.Kind",
+        "DeliveryState": "crm.models.HookDelivery.State",
         "TouchpointKind": "crm.models.Touchpoint.Kind",
         "ConsentState": "crm.models.State",
         "FlowState": "journeys.models.Flow.State",

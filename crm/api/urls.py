@@ -3,14 +3,17 @@
 from django.urls import path, re_path
 
 from crm.api import docs
+from crm.api.coupons import CouponView
 from crm.api.customers import CustomerView
 from crm.api.events import EventView
 from crm.api.products import ProductView
+from crm.api.promotions import PromotionView
 from crm.api.purchases import PurchaseView
 from crm.api.reviews import ReviewView
 from crm.api.segments import SegmentMemberView, SegmentView
 from crm.api.tickets import TicketView
 from crm.api.touchpoints import TouchpointView
+from crm.api.webhook_endpoints import DeliveryView, EndpointView
 
 app_name = "api"
 urlpatterns = [
@@ -46,5 +49,22 @@ urlpatterns = [
     path("v1/segments/<slug:slug>/refresh/", SegmentView.as_view({"post": "refresh"})),
     path("v1/touchpoints/", TouchpointView.as_view({"get": "list", "post": "create"})),
     path("v1/touchpoints/<uuid:id>/", TouchpointView.as_view({"get": "retrieve"})),
+    path("v1/promotions/", PromotionView.as_view({"get": "list", "post": "create"})),
+    path("v1/promotions/<uuid:id>/", PromotionView.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("v1/promotions/<uuid:id>/coupons/", PromotionView.as_view({"post": "make_codes"})),
+    path("v1/coupons/", CouponView.as_view({"get": "list"})),
+    path("v1/coupons/validate/", CouponView.as_view({"post": "validate"})),
+    path("v1/coupons/redeem/", CouponView.as_view({"post": "redeem"})),
+    path("v1/coupons/<uuid:id>/", CouponView.as_view({"get": "retrieve"})),
+    path("v1/webhook-endpoints/", EndpointView.as_view({"get": "list", "post": "create"})),
+    path(
+        "v1/webhook-endpoints/<uuid:id>/",
+        EndpointView.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("v1/webhook-endpoints/<uuid:endpoint>/deliveries/", DeliveryView.as_view({"get": "list"})),
+    path(
+        "v1/webhook-endpoints/<uuid:endpoint>/deliveries/<uuid:id>/replay/",
+        DeliveryView.as_view({"post": "replay"}),
+    ),
     re_path(r"^.*$", docs.Nothing.as_view()),
 ]

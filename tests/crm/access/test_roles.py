@@ -24,6 +24,10 @@ reviews.view            yes   yes     yes      yes   yes     yes
 reviews.moderate        yes   yes     -        -     yes     -
 touchpoints.view        yes   yes     yes      yes   yes     yes
 touchpoints.edit        yes   yes     yes      -     -       -
+promotions.view         yes   yes     yes      yes   yes     -
+promotions.edit         yes   yes     yes      -     -       -
+coupons.redeem          yes   yes     -        yes   yes     -
+coupons.void            yes   yes     -        -     yes     -
 segments.view           yes   yes     yes      -     -       yes
 segments.edit           yes   yes     yes      -     -       -
 journeys.view           yes   yes     yes      yes   yes     yes
@@ -41,6 +45,7 @@ suppressions.lift       yes   -       -        -     -       -
 reports.view            yes   yes     yes      yes   yes     yes
 settings.shop           yes   yes     -        -     -       -
 settings.channels       yes   -       -        -     -       -
+settings.webhooks       yes   -       -        -     -       -
 settings.keys           yes   -       -        -     -       -
 users.manage            yes   -       -        -     -       -
 audit.view              yes   yes     -        -     -       -

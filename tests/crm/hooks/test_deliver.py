@@ -1,4 +1,4 @@
-"""Calls that are owed are made: signed, once where it can be helped, again where it cannot, never to the wrong place."""
+"""Calls that are owed are made: signed, again where need be under the same id, and never to the wrong place."""
 
 from __future__ import annotations
 
