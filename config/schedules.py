@@ -22,6 +22,7 @@ TICK = (
     "journeys.tasks.run_due",
     "messaging.tasks.send_due",
     "journeys.tasks.replay_journeys",
+    "journeys.tasks.run_backtests",
     "messaging.tasks.reconcile",
     "crm.tasks.deliver_hooks",
 )
@@ -33,6 +34,7 @@ BELLS = {
     "send_due": "messaging.tasks.send_due",
     "refresh_segments": "crm.tasks.refresh_segments",
     "replay_journeys": "journeys.tasks.replay_journeys",
+    "run_backtests": "journeys.tasks.run_backtests",
 }
 
 NIGHT = time(3, 0)

@@ -5,6 +5,7 @@ from django.utils import timezone
 from crm.lib.rounds import work_off
 from journeys.flows import work
 from journeys.flows.listening import BELL
+from journeys.simulation.backtest import rows as backtests
 from journeys.stages import health, replaying
 from journeys.stages.replaying import BELL as REPLAY_BELL
 
@@ -24,6 +25,12 @@ def replay_journeys() -> str:
     """Go on judging the journeys anew that somebody asked for."""
     total = work_off(lambda: replaying.go_on(now=timezone.now()), again=REPLAY_BELL)
     return f"{total} customers judged"
+
+
+def run_backtests() -> str:
+    """Go on trying drafts on the past, as somebody asked for."""
+    total = work_off(lambda: backtests.go_on(now=timezone.now()), again=backtests.BELL)
+    return f"{total} events tried"
 
 
 def assess_health() -> str:

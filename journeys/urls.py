@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from journeys.views import builder, cohorts, flows, funnel, gallery, people, publishing, rules, stages
+from journeys.views import (
+    backtests,
+    builder,
+    cohorts,
+    flows,
+    funnel,
+    gallery,
+    people,
+    publishing,
+    rules,
+    stages,
+    trials,
+    why,
+)
 
 app_name = "journeys"
 urlpatterns = [
@@ -18,6 +31,7 @@ urlpatterns = [
     path("journeys/map/<slug:slug>/replay/", rules.replay, name="replay"),
     path("journeys/rules/<int:number>/", rules.rule_edit, name="rule_edit"),
     path("journeys/customers/<uuid:public_id>/move/", stages.move, name="move"),
+    path("journeys/customers/<uuid:public_id>/why/", why.why_customer, name="why"),
     path("journeys/customers/<uuid:public_id>/enrol/", flows.enrol, name="enrol"),
     path("journeys/flows/", flows.flow_list, name="flow_list"),
     path("journeys/flows/new/", gallery.gallery, name="gallery"),
@@ -31,6 +45,14 @@ urlpatterns = [
     path("journeys/flows/<slug:slug>/edit/names/", builder.names, name="builder_names"),
     path("journeys/flows/<slug:slug>/edit/step/<path:step>/", builder.save_step, name="builder_step"),
     path("journeys/flows/<slug:slug>/edit/term/<slug:key>/", builder.save_term, name="builder_term"),
+    path("journeys/flows/<slug:slug>/simulate/", trials.simulation, name="simulation"),
+    path("journeys/flows/<slug:slug>/backtest/", backtests.backtest, name="backtest"),
+    path("journeys/flows/<slug:slug>/backtest/<int:number>/stop/", backtests.backtest_stop, name="backtest_stop"),
+    path("journeys/flows/<slug:slug>/why/", why.why_flow, name="why_flow"),
+    path("journeys/flows/<slug:slug>/tests/", trials.test_list, name="flow_tests"),
+    path("journeys/flows/<slug:slug>/tests/run/", trials.test_run, name="flow_tests_run"),
+    path("journeys/flows/<slug:slug>/tests/<int:number>/accept/", trials.test_accept, name="flow_test_accept"),
+    path("journeys/flows/<slug:slug>/tests/<int:number>/delete/", trials.test_delete, name="flow_test_delete"),
     path("journeys/flows/<slug:slug>/publish/", publishing.flow_publish, name="flow_publish"),
     path("journeys/flows/<slug:slug>/archive/", publishing.flow_archive, name="flow_archive"),
     path("journeys/flows/<slug:slug>/pause/", flows.flow_pause, name="flow_pause"),

@@ -15,7 +15,8 @@ from crm.models import Channel
 from journeys.api.definitions import DefinitionField
 from journeys.api.trials import FLOW_HELP, ShopGiven, flow_behind, refuse_both_or_none, shop_rules
 from journeys.simulation import cast
-from journeys.simulation.backtest.backtest import LONGEST, CannotBacktest, Report, backtest
+from journeys.simulation.backtest.backtest import LONGEST, CannotBacktest, backtest
+from journeys.simulation.backtest.report import Report, as_json
 
 USUAL_EVENTS, MOST_EVENTS = 20_000, 100_000
 
@@ -104,9 +105,6 @@ class BacktestView(Door):
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    days = [
-        {"date": day, "channel": channel, "sent": found.sent, "segments": round(found.segments)}
-        for (day, channel), found in sorted(report.days.items())
-    ]
-    told = {name: getattr(report, name) for name in BacktestShape._declared_fields if name != "days"}
-    return BacktestShape({**told, "days": days}).data
+    told = as_json(report)
+    days = [{**day, "segments": round(day["segments"])} for day in told["days"]]
+    return BacktestShape({**told, "since": report.since, "until": report.until, "days": days}).data

@@ -50,17 +50,19 @@ class Lines:
         kind: of line.
         entries: the list as it stands.
         data: what was sent; the lines that are in it are those there are.
+        spare: empty lines to add behind those that were sent.
     """
 
     def __init__(
-        self, kind: type[Line], name: str, entries: Sequence[Any], data: Mapping[str, Any] | None, **more: Any
-    ) -> None:
+        self, kind: type[Line], name: str, entries: Sequence[Any], data: Mapping[str, Any] | None, *, spare: int = 0,
+        **more: Any,
+    ) -> None:  # fmt: skip
         self.entries = list(entries)[:MOST]
         initial = [self._initial(kind, entry, number) for number, entry in enumerate(self.entries)]
         count = len(initial) + 1
         if data is not None:
             sent = [int(found[1]) for key in data if (found := re.match(rf"{name}-([0-9]{{1,2}})-", key))]
-            count = min(max(sent, default=-1) + 1, MOST)
+            count = min(max(sent, default=-1) + 1 + spare, MOST)
         self.forms = [
             kind(
                 data, prefix=f"{name}-{n}", initial=initial[n] if n < len(initial) else None,

@@ -334,7 +334,7 @@ class Migration(migrations.Migration):
                 ('since', models.DateTimeField(verbose_name='from')),
                 ('until', models.DateTimeField(verbose_name='to')),
                 ('most', models.PositiveIntegerField(verbose_name='events at most')),
-                ('sms_price_minor', models.PositiveIntegerField(blank=True, null=True, verbose_name='price of an SMS segment (minor units)')),
+                ('sms_price', models.DecimalField(blank=True, decimal_places=5, max_digits=9, null=True, verbose_name='price of an SMS segment')),
                 ('asked_at', models.DateTimeField(verbose_name='asked')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
                 ('leased_until', models.DateTimeField(blank=True, editable=False, null=True)),

@@ -65,7 +65,7 @@ class Backtest(models.Model):
     since = models.DateTimeField(_("from"))
     until = models.DateTimeField(_("to"))
     most = models.PositiveIntegerField(_("events at most"))
-    sms_price_minor = models.PositiveIntegerField(_("price of an SMS segment (minor units)"), null=True, blank=True)
+    sms_price = models.DecimalField(_("price of an SMS segment"), max_digits=9, decimal_places=5, null=True, blank=True)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("asked by")
     )

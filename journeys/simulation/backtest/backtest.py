@@ -4,14 +4,15 @@ Run a draft over what really happened, without sending: how many would have ente
 The lives are walked by the interpreter, the messages judged by the policy, the texts measured by the renderer; only the
 rows are missing. Rules are asked as of the time, as far as the log tells: tags, attributes, consents and records are
 those of today, and nothing that the flow would have changed is seen by its rules.
+
+Customers do not touch one another's runs, so they are tried a part at a time: `begin`, then `add_part` until it says
+that nobody is left.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,93 +22,45 @@ from journeys.flows.definition import parse_definition
 from journeys.flows.plan import KeyedRule, Plan
 from journeys.flows.steps import Send
 from journeys.simulation.backtest import mail, past
-from journeys.simulation.backtest.lives import HELD_OUT, Life, Slot, live_through
-from journeys.simulation.backtest.mail import Fate
+from journeys.simulation.backtest.lives import live_through
+from journeys.simulation.backtest.report import Report, count_lives, count_messages
 from journeys.simulation.backtest.rules import Rulings
 from messaging.outbox.facts import Rules
 
 LONGEST = timedelta(days=365)
 MOST_EVENTS = 200_000
+PART = 10_000  # events, about; a few seconds
 
 
 class CannotBacktest(ValueError):
     """The flow cannot be tried on the past; the message says why."""
 
 
-@dataclass(slots=True)
-class Day:
-    """What would have gone out on one day, by the shop's calendar, on one channel."""
-
-    sent: int = 0
-    segments: float = 0
-
-
-@dataclass(slots=True)
-class StepReport:
-    """`outcomes`: how it went for those who left the step; `withheld` and `held`: messages, by reason."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    sent: int = 0
-    withheld: Counter[str] = field(default_factory=Counter)
-    held: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Report:
+@dataclass(frozen=True, slots=True)
+class Trial:
     """
-    What would have happened from `since` to `until`.
+    What is tried on which past.
 
     Attributes:
-        events: that would have started the flow; `tried` of them were, the latest.
-        late: of `events`, those we learnt of too late to start anything.
-        refused: entries by the gate that was shut.
-        exited: by reason.
-        waiting: messages still held at the end.
-        segments: of SMS; measured on a sample and carried over to the others.
-        effects: what else the flow would have done, by kind.
+        slug: of the flow it belongs to: its shares of holdout and splits are drawn by it.
+        rules: of sending.
+        most: of the events that start it the latest so many are tried.
     """
 
+    plan: Plan
+    slug: str
     since: datetime
     until: datetime
-    events: int
-    tried: int
-    late: int
-    entered: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    held_out: int = 0
-    active: int = 0
-    completed: int = 0
-    exited: Counter[str] = field(default_factory=Counter)
-    goals: int = 0
-    sent: Counter[str] = field(default_factory=Counter)
-    withheld: Counter[str] = field(default_factory=Counter)
-    held: Counter[str] = field(default_factory=Counter)
-    waiting: int = 0
-    days: dict[tuple[date, str], Day] = field(default_factory=lambda: defaultdict(Day))
-    steps: dict[str, StepReport] = field(default_factory=lambda: defaultdict(StepReport))
-    effects: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def segments(self) -> int:
-        return round(sum(day.segments for day in self.days.values()))
+    rules: Rules
+    most: int = MOST_EVENTS
 
 
-def backtest(
-    definition: Any,
-    *,
-    days: int,
-    now: datetime,
-    slug: str = "",
-    rules: Rules | None = None,
+def trial_of(
+    definition: Any, *, since: datetime, until: datetime, slug: str = "", rules: Rules | None = None,
     most: int = MOST_EVENTS,
-) -> Report:
+) -> Trial:  # fmt: skip
     """
-    Try `definition`, known to have no faults, on the last `days` days.
-
-    Args:
-        slug: of the flow it belongs to: its shares of holdout and splits are drawn by it.
-        rules: of sending; the shop's unless given.
-        most: of the events that start it the latest so many are tried; 100,000 take about a minute.
+    `definition`, known to have no faults, on the time from `since` to `until`; with the shop's rules unless given.
 
     Raises:
         CannotBacktest: no event starts it, or the time is longer than a year.
@@ -116,63 +69,46 @@ def backtest(
     plan = Plan(parse_definition(definition))
     if not plan.trigger:
         raise CannotBacktest(_("Only a flow that an event or a stage starts can be tried on the past."))
-    if not timedelta(0) < timedelta(days=days) <= LONGEST:
+    if not timedelta(0) < until - since <= LONGEST:
         raise CannotBacktest(_("The time to look back is from a day to a year."))
-    rules = rules or Rules.current()
-    since = now - timedelta(days=days)
-    events = past.starting_events(plan, since=since, until=now, most=most)
-    counted = past.count_starting(plan, since=since, until=now)
-    fresh = len(events) if len(events) < most else counted
-    report = Report(since, now, counted, len(events), counted - fresh)
-    slots = past.slots(events, plan, until=now, fallback=rules.shop.time_zone)
-    report.refused["person"] = len(events) - sum(len(slot.entries) for slot in slots)
-    audience = KeyedRule.of(plan.definition.audience)
-    Rulings(since, now).run([live_through(slot, plan, audience, slug=slug, until=now) for slot in slots])
-    lives = [life for slot in slots for life in slot.lives]
-    wanted = sorted((message for life in lives for message in life.messages), key=lambda message: message.at)
-    sends = {step.id: step for step in plan.steps.values() if isinstance(step, Send)}
-    fates = mail.judge(wanted, sends, rules, since=since, until=now)
-    _count_lives(report, slots, lives)
-    _count_messages(report, fates, ZoneInfo(rules.shop.time_zone))
+    return Trial(plan, slug, since, until, rules or Rules.current(), most)
+
+
+def backtest(
+    definition: Any, *, days: int, now: datetime, slug: str = "", rules: Rules | None = None, most: int = MOST_EVENTS
+) -> Report:
+    """All of it at once, over the last `days` days; 100,000 events take about a minute. Raises as `trial_of`."""
+    trial = trial_of(definition, since=now - timedelta(days=days), until=now, slug=slug, rules=rules, most=most)
+    report = begin(trial)
+    last: int | None = 0
+    while last is not None:
+        last, _done = add_part(report, trial, after=last)
     return report
 
 
-def _count_lives(report: Report, slots: Sequence[Slot], lives: Sequence[Life]) -> None:
-    for slot in slots:
-        report.refused += slot.refused
-    report.refused = +report.refused  # without those that are none
-    report.entered = len(lives)
-    for life in lives:
-        report.held_out += life.state == HELD_OUT
-        report.active += life.state == "active"
-        report.completed += life.state == "completed"
-        if life.state == "exited":
-            report.exited[life.reason] += 1
-        report.goals += life.goal_at is not None
-        report.effects += life.effects
-        for (step, outcome), number in life.visits.items():
-            report.steps[step].outcomes[outcome] += number
+def begin(trial: Trial) -> Report:
+    """A report that knows how many events there are, and nobody's life yet."""
+    counted, fresh = past.count_starting(trial.plan, since=trial.since, until=trial.until)
+    return Report(trial.since, trial.until, counted, min(fresh, trial.most), counted - fresh)
 
 
-def _count_messages(report: Report, fates: Sequence[Fate], zone: ZoneInfo) -> None:
-    measured: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for fate in fates:
-        if fate.segments is not None:
-            measured[fate.wanted.step, fate.channel].append(fate.segments)
-    average = {group: sum(found) / len(found) for group, found in measured.items()}
-    for fate in fates:
-        step = report.steps[fate.wanted.step]
-        for reason, times in fate.held.items():
-            report.held[reason] += times
-            step.held[reason] += times
-        if fate.state == "sent":
-            report.sent[fate.channel] += 1
-            step.sent += 1
-            day = report.days[fate.at.astimezone(zone).date(), fate.channel]
-            day.sent += 1
-            day.segments += average.get((fate.wanted.step, fate.channel), 0)
-        elif fate.state == "withheld":
-            report.withheld[fate.reason] += 1
-            step.withheld[fate.reason] += 1
-        else:
-            report.waiting += 1
+def add_part(report: Report, trial: Trial, *, after: int, size: int = PART) -> tuple[int | None, int]:
+    """
+    Try it on the customers behind the number `after`, so many that they bring about `size` events.
+
+    Returns the last customer's number, None when nobody is left, and how many events it was.
+    """
+    plan, until = trial.plan, trial.until
+    part = past.part(plan, since=trial.since, until=until, most=trial.most, after=after, size=size)
+    slots = past.slots(part.events, plan, until=until, fallback=trial.rules.shop.time_zone)
+    report.refused["person"] += len(part.events) - sum(len(slot.entries) for slot in slots)
+    audience = KeyedRule.of(plan.definition.audience)
+    lives_asking = [live_through(slot, plan, audience, slug=trial.slug, until=until) for slot in slots]
+    Rulings(trial.since, until).run(lives_asking)
+    lives = [life for slot in slots for life in slot.lives]
+    wanted = sorted((message for life in lives for message in life.messages), key=lambda message: message.at)
+    sends = {step.id: step for step in plan.steps.values() if isinstance(step, Send)}
+    fates = mail.judge(wanted, sends, trial.rules, since=trial.since, until=until)
+    count_lives(report, slots, lives)
+    count_messages(report, fates, ZoneInfo(trial.rules.shop.time_zone))
+    return part.last, len(part.events)

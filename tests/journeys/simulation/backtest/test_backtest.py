@@ -15,7 +15,8 @@ from crm.events.types import EventDraft
 from crm.models import Customer, Shop, Tag
 from journeys.flows import runner
 from journeys.models import Enrolment, StepVisit
-from journeys.simulation.backtest.backtest import CannotBacktest, Report, backtest
+from journeys.simulation.backtest.backtest import CannotBacktest, backtest
+from journeys.simulation.backtest.report import Report
 from messaging.models import Message
 from messaging.outbox import policy
 from messaging.outbox.facts import Rules
