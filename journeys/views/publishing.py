@@ -64,8 +64,9 @@ def _preview(request: HttpRequest, flow: Flow) -> HttpResponse:
     if flow.state == Flow.State.ARCHIVED:
         return HttpResponseRedirect(reverse("journeys:flow_detail", args=[flow.slug]))
     now, faults = timezone.now(), versions.faults_of(flow.draft, slug=flow.slug)
-    context = {"flow": flow, "faults": faults, "warnings": versions.warnings_of(flow.draft)}
-    if not faults:
+    failing = [] if faults else flow_tests.failing(flow)
+    context = {"flow": flow, "faults": faults, "failing": failing, "warnings": versions.warnings_of(flow.draft)}
+    if not faults and not failing:
         choices = [
             (choice, label, people.preview(flow, flow.draft, choice, now=now)) for choice, label in CHOICES
         ]  # fmt: skip
