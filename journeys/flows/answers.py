@@ -12,9 +12,12 @@ from crm.models import Customer, Event
 from crm.rules import matches, properties
 from crm.selectors.promotions import why_not
 from journeys.facts import Fact
+from journeys.flows.listening import CLOSED
 from journeys.flows.plan import KeyedRule, Plan
-from journeys.flows.steps.base import AttributeValue, CouponRefused, Happened, Occurrence, Question, RuleHolds
+from journeys.flows.steps.base import AttributeValue, CouponRefused, Happened, Occurrence, Question, RuleHolds, WayClosed
 from journeys.models import Enrolment
+from messaging.outbox.queue import MessageRequest
+from messaging.outbox.reach import why_closed
 
 Asked = tuple[Enrolment, Plan, Sequence[Question]]
 Answers = dict[int, dict[Question, Any]]  # by enrolment
@@ -29,6 +32,7 @@ def answer(asked: Sequence[Asked], *, now: datetime) -> Answers:
     _events(asked, answers)
     _dates(asked, answers)
     _coupons(asked, answers, now)
+    _ways(asked, answers, now)
     return answers
 
 
@@ -121,6 +125,26 @@ def _coupons(asked: Sequence[Asked], answers: Answers, now: datetime) -> None:
     for slug, of_slug in wanted.items():
         for row, question in of_slug:
             answers[row.pk][question] = refused.get((slug, row.customer_id), "")
+
+
+def _ways(asked: Sequence[Asked], answers: Answers, now: datetime) -> None:
+    wanted = [
+        (row, question) for row, _, questions in asked for question in questions if isinstance(question, WayClosed)
+    ]
+    requests = [
+        MessageRequest(
+            customer_id=row.customer_id,
+            channel=question.channels[0],
+            fallback=question.channels[1:],
+            topic=question.topic,
+            template=question.template,
+            body="" if question.template else "-",
+            dedupe_key="",
+        )
+        for row, question in wanted
+    ]
+    for (row, question), reason in zip(wanted, why_closed(requests, now=now), strict=True):
+        answers[row.pk][question] = reason if reason in CLOSED else ""
 
 
 def date_of(record: Mapping[str, Any], name: str) -> str | None:

@@ -150,6 +150,7 @@ def walk(plan: Plan, state: State, *, now: datetime, zone: ZoneInfo, facts: Fact
             base, since = now, decision.until
             continue
         if isinstance(decision, Leave):
+            effects += [Planned(step.id, state.visit, effect) for effect in decision.effects]
             visits.append(Visit(step.id, state.visit, "left", state.arrived_at, now, {"reason": decision.reason}))
             return Outcome(Status.EXITED, state, tuple(visits), tuple(effects), reason=decision.reason)
         visits.append(Visit(step.id, state.visit, decision.outcome, state.arrived_at, now, decision.detail))

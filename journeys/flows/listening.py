@@ -25,6 +25,7 @@ from journeys.flows import interpreter, plans, rows
 from journeys.flows.interpreter import State
 from journeys.flows.plan import CONSENT_CHANGED, MESSAGE_STOPPED, KeyedRule, Plan
 from journeys.flows.steps import Send
+from journeys.flows.steps.send import NOT_REACHABLE
 from journeys.flows.steps.task import TASK_DONE
 from journeys.models import Enrolment, StepVisit
 from messaging.channels.reasons import Reason
@@ -34,7 +35,7 @@ BELL = "run_due"
 # A message expires a day after its step unless the step says otherwise; within this time an exit still stops it.
 MAY_STILL_SEND = timedelta(days=3)
 WOKEN = "woken"
-GOAL, RULE, CONSENT, UNREACHABLE = "goal reached", "exit rule", "consent withdrawn", "not reachable"
+GOAL, RULE, CONSENT, UNREACHABLE = "goal reached", "exit rule", "consent withdrawn", NOT_REACHABLE
 # Why a message did not go out that mean: this person cannot be reached this way.
 CLOSED = frozenset(
     {

@@ -151,9 +151,9 @@ Decision = Send | Hold | Withhold
 def decide(message: MessageFacts, customer: CustomerFacts, policy: ShopPolicy, now: datetime) -> Decision:
     """May `message` go to `customer` at `now` (aware)?"""
     inputs = _inputs(message, customer, policy, now)
-    refusal = _who(customer) or _wishes(message, customer) or _complaint(message, customer, policy)
-    if refusal:
-        return Withhold(refusal, inputs)
+    refused = refusal(message, customer) or _complaint(message, customer, policy)
+    if refused:
+        return Withhold(refused, inputs)
     held = _over_cap(message, customer, policy, now)
     if held and message.over_cap == "skip":
         return Withhold(Reason.CAPPED, inputs)
@@ -164,6 +164,11 @@ def decide(message: MessageFacts, customer: CustomerFacts, policy: ShopPolicy, n
     if message.expires_at and message.expires_at <= (held or now):
         return Withhold(Reason.EXPIRED, inputs)
     return Hold(held, reason, inputs) if held else Send(inputs)
+
+
+def refusal(message: MessageFacts, customer: CustomerFacts) -> Reason | None:
+    """Why this person cannot be reached with `message`, whatever the hour: who they are, and what they wished."""
+    return _who(customer) or _wishes(message, customer)
 
 
 def as_json(decision: Decision) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def queue_messages(requests: Sequence[MessageRequest], *, now: datetime) -> list
     """
     if not requests:
         return []
-    desk = _Desk(requests)
+    desk = Desk(requests)
     rows = [desk.row(request, now) for request in requests]
     new = bulk.insert_new(Message, rows, unique=("dedupe_key",))
     by_key = {message.dedupe_key: message for message in new}
@@ -121,7 +121,7 @@ def _people(ids: Collection[int]) -> dict[int, _Person]:
     }
 
 
-class _Desk:
+class Desk:
     """What a batch of requests needs to know, read once."""
 
     def __init__(self, requests: Sequence[MessageRequest]) -> None:

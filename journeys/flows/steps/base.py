@@ -70,7 +70,17 @@ class CouponRefused:
     promotion: str
 
 
-Question = RuleHolds | Happened | AttributeValue | CouponRefused
+@dataclass(frozen=True, slots=True)
+class WayClosed:
+    """Why a message would find nobody on any of these channels. Answered with the reason, or ""."""
+
+    step: str
+    channels: tuple[str, ...]
+    topic: str
+    template: str
+
+
+Question = RuleHolds | Happened | AttributeValue | CouponRefused | WayClosed
 Facts = Mapping[Question, Any]
 
 
@@ -148,9 +158,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The flow ends here for this customer."""
+    """The flow ends here for this customer; `effects` are still done."""
 
     reason: str
+    effects: Sequence[Effect] = ()
 
 
 Decision = Rest | Go | Ask | Leave

@@ -11,11 +11,12 @@ from pydantic import Field, model_validator
 from crm.lib.durations import parse_duration
 from crm.rules.schema import IsoDuration, Slug
 from journeys.flows import calendar
-from journeys.flows.steps.base import Decision, Effect, Go, Moment, Step
+from journeys.flows.steps.base import Ask, Decision, Effect, Go, Leave, Moment, Step, WayClosed
 
 ChannelName = Literal["sms", "email", "line"]
 # A follow-up that could not go out for a day (quiet hours, an outage) is no longer wanted.
 EXPIRES_AFTER = "PT24H"
+NOT_REACHABLE = "not reachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Send(Step):
     """
     Puts a message on the ledger; whether it may go out is decided when it is sent.
 
-    A customer who cannot be reached or opted out is passed over with the reason on the message, and the flow goes on
-    unless `if_unreachable` says "exit".
+    A customer who cannot be reached or opted out is passed over with the reason on the message, and the flow goes on.
+    Where `if_unreachable` says "exit" it ends instead: here when that is known already, or when the message comes to
+    nothing later.
     """
 
     type: Literal["send"]
@@ -65,7 +67,18 @@ class Send(Step):
         return (self.channel, *self.fallback)
 
     def take(self, moment: Moment) -> Decision:
-        effect = SendMessage(
+        if self.if_unreachable == "go_on":
+            return Go("queued", effects=[self._message(moment)])
+        question = WayClosed(self.id, self.channels, self.topic, self.template or "")
+        if question not in moment.facts:
+            return Ask([question])
+        if moment.facts[question]:
+            # Queued all the same: the ledger is where staff see who was not written to, and why.
+            return Leave(NOT_REACHABLE, effects=[self._message(moment)])
+        return Go("queued", effects=[self._message(moment)])
+
+    def _message(self, moment: Moment) -> SendMessage:
+        return SendMessage(
             channel=self.channel,
             fallback=tuple(self.fallback),
             topic=self.topic,
@@ -75,4 +88,3 @@ class Send(Step):
             expires_at=calendar.add(moment.now, parse_duration(self.expires_after), moment.zone),
             over_cap=self.over_cap,
         )
-        return Go("queued", effects=[effect])

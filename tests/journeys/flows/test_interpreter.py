@@ -281,3 +281,20 @@ def test_an_exit_step_leaves_with_its_reason() -> None:
     world.tags.add("q")
     world.tick(NOON)
     assert (world.status, world.reason, world.effects) == (Status.EXITED, "not now", [])
+
+
+# --- who cannot be reached --------------------------------------------------------------------
+
+
+def test_who_cannot_be_reached_leaves_there_and_nothing_behind_it_is_done() -> None:
+    steps = (send("ask", if_unreachable="exit"), {"id": "note", "type": "set", "attributes": {"asked": True}})
+    world = World(plan_of(*steps), NOON, closed="opted_out").tick(NOON)
+    assert (world.status, world.reason, world.done()) == (Status.EXITED, "not reachable", ["ask left"])
+    # The message is on the ledger, where its reason is shown.
+    assert [planned.step for planned in world.effects] == ["ask"]
+
+
+def test_who_can_be_reached_goes_on_and_a_plain_send_asks_nothing() -> None:
+    asked = World(plan_of(send("ask", if_unreachable="exit"), send("more")), NOON).tick(NOON)
+    plain = World(plan_of(send("ask"), send("more")), NOON, closed="opted_out").tick(NOON)
+    assert asked.done() == plain.done() == ["ask queued", "more queued"]

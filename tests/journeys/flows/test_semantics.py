@@ -256,11 +256,21 @@ def test_who_is_not_reachable_or_opted_out_is_passed_over_with_a_reason_and_the_
     assert [run_of(one).step for one in (nowhere, opted_out)] == ["pause", "pause"]
 
 
-def test_who_is_not_reachable_leaves_where_the_step_says_so() -> None:
-    nowhere = CustomerFactory.create(phone="")
-    enter(live_flow(send(if_unreachable="exit"), wait()), nowhere)
-    send_due(now=WEDNESDAY, limit=100)
-    assert (run_of(nowhere).state, run_of(nowhere).reason) == ("exited", "not reachable")
+def test_who_is_not_reachable_leaves_there_where_the_step_says_so() -> None:
+    nowhere, opted_out, later_gone = CustomerFactory.create(phone=""), *CustomerFactory.create_batch(2)
+    consents.record_consents(opted_out, {"sms": {"after_sales": "out"}}, via="keyword", now=later(hours=-1))
+    steps = (send(if_unreachable="exit"), {"id": "asked", "type": "tag", "add": ["asked"]}, wait())
+    enter(live_flow(*steps), nowhere, opted_out, later_gone)
+    consents.record_consents(later_gone, {"sms": {"after_sales": "out"}}, via="keyword", now=later(minutes=1))
+    send_due(now=later(minutes=2), limit=100)
+    assert [(run_of(one).state, run_of(one).reason) for one in (nowhere, opted_out, later_gone)] == [
+        ("exited", "not reachable"), ("exited", "not reachable"), ("exited", "not reachable"),
+    ]  # fmt: skip
+    reasons = {message.customer: message.reason for message in Message.objects.all()}
+    assert reasons == {nowhere: "unreachable", opted_out: "opted_out", later_gone: "opted_out"}
+    assert [list(one.tags.values_list("name", flat=True)) for one in (nowhere, opted_out, later_gone)] == [
+        [], [], ["asked"],
+    ]  # fmt: skip
 
 
 # --- facts that say nothing -------------------------------------------------------------------

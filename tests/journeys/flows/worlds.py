@@ -13,7 +13,7 @@ from journeys.facts import Fact
 from journeys.flows.definition import parse_definition
 from journeys.flows.interpreter import Outcome, Planned, State, Status, Visit, start, wake, walk
 from journeys.flows.plan import Plan
-from journeys.flows.steps.base import AttributeValue, Happened, Occurrence, Question, RuleHolds
+from journeys.flows.steps.base import AttributeValue, Happened, Occurrence, Question, RuleHolds, WayClosed
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -28,13 +28,15 @@ def plan_of(*steps: dict[str, Any], **rest: Any) -> Plan:
 
 @dataclass
 class World:
-    """One run of `plan`. `tags` decide rules of the form {"tag": name}; `attributes` hold the customer's dates."""
+    """One run of `plan`. `tags` decide rules of the form {"tag": name}; `attributes` hold the customer's dates; `closed`
+    says why no message finds them."""
 
     plan: Plan
     entered_at: datetime
     zone: ZoneInfo = UTC_ZONE
     tags: set[str] = field(default_factory=set)
     attributes: dict[str, str] = field(default_factory=dict)
+    closed: str = ""
     log: list[Fact] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     effects: list[Planned] = field(default_factory=list)
@@ -81,6 +83,8 @@ class World:
             return question.rule["tag"] in self.tags
         if isinstance(question, AttributeValue):
             return self.attributes.get(question.name)
+        if isinstance(question, WayClosed):
+            return self.closed
         return first_of(self.log, question)
 
 
