@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db import models
+
 from messaging.channels.reasons import Reason
 from messaging.outbox import policy
 from messaging.outbox.facts import Rules, customer_facts, message_facts
@@ -25,6 +27,7 @@ def why_closed(requests: Sequence[MessageRequest], *, now: datetime) -> list[Rea
         return []
     desk = Desk(requests)
     messages = [desk.row(request, now) for request in requests]
+    models.prefetch_related_objects(messages, "customer")
     people = customer_facts(messages, Rules.current(), now)
     return [
         Reason(message.reason) if message.reason else policy.refusal(message_facts(message), person)
