@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from crm.lib.spans import span_in_words
 from crm.rules import words
+from journeys.flows.holdout import CONTROL
 from journeys.models import Enrolment, Flow
 from journeys.simulation.why import NOT_ASKED, PASSED, TITLES, Gate
 from journeys.simulation.words import Condition, conditions, reason_in_words
@@ -98,6 +99,8 @@ def _reentry(inputs: Mapping[str, Any], is_open: bool) -> str:
 
 
 def _holdout(inputs: Mapping[str, Any], is_open: bool) -> str:
+    if inputs.get("reason") == CONTROL:
+        return _("they are in the control group, which no flow writes to")
     if not inputs["percent"]:
         return _("nobody is held out of this flow")
     if is_open:
@@ -106,7 +109,7 @@ def _holdout(inputs: Mapping[str, Any], is_open: bool) -> str:
 
 
 def _exits(inputs: Mapping[str, Any], is_open: bool) -> str:
-    return "" if is_open else str(reason_in_words(inputs["reason"]))
+    return "" if is_open else reason_in_words(inputs["reason"], of_message=False)
 
 
 _DETAILS: Mapping[str, Callable[[Mapping[str, Any], bool], str]] = {

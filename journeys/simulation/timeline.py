@@ -104,7 +104,7 @@ def _lines(entry: Entry, zone: ZoneInfo) -> list[str]:
         until = date_format(datetime.fromisoformat(detail["until"]).astimezone(zone), "D j M, H:i")
         said.append(_("asked again %(at)s") % {"at": until})
     if detail.get("reason") and "gates" not in detail:
-        said.append(str(reason_in_words(detail["reason"])))
+        said.append(reason_in_words(detail["reason"], of_message=entry.message is not None))
     if detail.get("path") and not detail.get("paths"):
         said.append(path_in_words(detail["path"]))
     return said + [str(detail[name]) for name in ("said", "error") if detail.get(name)]

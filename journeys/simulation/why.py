@@ -28,6 +28,17 @@ PASSED, STOPPED, NOT_ASKED = decision.PASSED, decision.STOPPED, decision.NOT_ASK
 # How far back a flow's own event is looked for among the customer's.
 MOST_EVENTS = 50
 MOST_RUNS = 5
+# In the order they are asked.
+TITLES: Mapping[str, str | Promise] = {
+    "flow": _("Flow is live"),
+    "person": _("On record"),
+    "trigger": _("Something started it"),
+    "audience": _("In the audience"),
+    "reentry": _("May enter again"),
+    "holdout": _("Not held out"),
+    "exits": _("Nothing ends it at once"),
+}
+_BEHIND = ("reentry", "holdout", "exits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +52,12 @@ class Gate:
     """
 
     name: str
-    title: str | Promise
     verdict: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str | Promise:
+        return TITLES[self.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +96,7 @@ def why_flow(flow: Flow, customer: Customer, *, now: datetime) -> FlowAnswer:
     rows = Enrolment.objects.filter(flow=flow, customer=customer).select_related("flow", "version", "customer")
     runs = list(rows.order_by("-entered_at", "-pk")[:MOST_RUNS])
     version = flow.live_version
-    live = Gate(
-        "flow", _("Flow is live"), PASSED if flow.state == Flow.State.LIVE else STOPPED, {"state": str(flow.state)}
-    )
+    live = Gate("flow", PASSED if flow.state == Flow.State.LIVE else STOPPED, {"state": str(flow.state)})
     if version is None:
         return FlowAnswer(flow, [live], runs)
     plan = plan_of(version)
@@ -112,7 +124,7 @@ def entry_gates(version: FlowVersion, customer: Customer, event: Event | None, *
     plan = plan_of(version)
     gates = [_person(customer), _trigger(plan, event), _audience(plan, customer, now)]
     if any(gate.verdict == STOPPED for gate in gates):
-        return [*gates, *(Gate(name, title, NOT_ASKED) for name, title in _BEHIND)]
+        return [*gates, *(Gate(name, NOT_ASKED) for name in _BEHIND)]
     fact = Fact.of(event) if event else None
     at = min(event.occurred_at, now) if event else now
     last = Enrolment.objects.filter(flow=version.flow_id, customer=customer).order_by("-entered_at", "-pk").first()
@@ -120,9 +132,6 @@ def entry_gates(version: FlowVersion, customer: Customer, event: Event | None, *
     with unwritten():
         run = next(iter(enrolment.enrol_many([entry], now=now)), None)
     return [*gates, *_behind(plan, run, last)]
-
-
-_BEHIND = (("reentry", _("May enter again")), ("holdout", _("Not held out")), ("exits", _("Nothing ends it at once")))
 
 
 def _behind(plan: Plan, run: Enrolment | None, last: Enrolment | None) -> Iterator[Gate]:
@@ -139,35 +148,34 @@ def _behind(plan: Plan, run: Enrolment | None, last: Enrolment | None) -> Iterat
         (not ended, {"reason": run.reason if run and ended else ""}),
     )
     is_open = True
-    for (name, title), (is_passed, asked) in zip(_BEHIND, found, strict=True):
-        yield Gate(name, title, (PASSED if is_passed else STOPPED) if is_open else NOT_ASKED, asked if is_open else {})
+    for name, (is_passed, asked) in zip(_BEHIND, found, strict=True):
+        yield Gate(name, (PASSED if is_passed else STOPPED) if is_open else NOT_ASKED, asked if is_open else {})
         is_open = is_open and is_passed
 
 
 def _person(customer: Customer) -> Gate:
     inputs = {"merged": customer.merged_into_id is not None, "erased": customer.erased_at is not None}
-    return Gate("person", _("On record"), STOPPED if any(inputs.values()) else PASSED, inputs)
+    return Gate("person", STOPPED if any(inputs.values()) else PASSED, inputs)
 
 
 def _trigger(plan: Plan, event: Event | None) -> Gate:
-    title = _("Something started it")
     if not plan.trigger:
-        return Gate("trigger", title, PASSED, {"by_hand": True})
+        return Gate("trigger", PASSED, {"by_hand": True})
     inputs: dict[str, Any] = {
         "event": plan.trigger, "where": [test.model_dump(mode="json", exclude_none=True) for test in plan.trigger_where]
     }  # fmt: skip
     if event is None:
-        return Gate("trigger", title, STOPPED, {**inputs, "occurred_at": None})
+        return Gate("trigger", STOPPED, {**inputs, "occurred_at": None})
     late = event.received_at - event.occurred_at > STALE
     inputs |= {"occurred_at": event.occurred_at.isoformat(), "properties": event.properties, "too_late": late}
-    return Gate("trigger", title, PASSED if plan.starts_on(Fact.of(event)) and not late else STOPPED, inputs)
+    return Gate("trigger", PASSED if plan.starts_on(Fact.of(event)) and not late else STOPPED, inputs)
 
 
 def _audience(plan: Plan, customer: Customer, now: datetime) -> Gate:
     """The audience as a whole, and of "all of these" each part."""
     parts = parts_of(plan.definition.audience, customer, now)
     is_in = holds(plan.audience, customer, now)
-    return Gate("audience", _("In the audience"), PASSED if is_in else STOPPED, {"rules": parts})
+    return Gate("audience", PASSED if is_in else STOPPED, {"rules": parts})
 
 
 def _starting_event(plan: Plan, customer: Customer) -> Event | None:

@@ -79,7 +79,8 @@ def line_in_words(line: Mapping[str, Any], titles: Titles) -> str:
 
 
 def _more(line: Mapping[str, Any]) -> str:
-    said = [str(reason_in_words(line["reason"]))] if line.get("reason") else []
+    of_message = "channel" in line
+    said = [reason_in_words(line["reason"], of_message=of_message)] if line.get("reason") else []
     said += [path_in_words(line["path"])] if line.get("path") else []
     said += [str(Channel(line["channel"]).label)] if line.get("channel") in Channel.values else []
     said += [f"“{Truncator(line[name]).chars(60)}”" for name in ("subject", "body") if line.get(name)]
@@ -103,10 +104,9 @@ def path_in_words(path: str) -> str:
     return _("Everybody else") if path == "else" else path
 
 
-def reason_in_words(reason: str) -> str | Promise:
+def reason_in_words(reason: str, *, of_message: bool) -> str:
     """Why a message or a run stopped: our codes in words, an event by its label, an author's own as it is."""
-    known = label_of(reason)
-    if str(known) != reason:
-        return known
+    if of_message:
+        return str(label_of(reason))
     translated = _(reason)
-    return translated if translated != reason else types.get(reason).label
+    return translated if translated != reason else str(types.get(reason).label)

@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.events import types
 from journeys.models import Enrolment
+from journeys.selectors.results import Group
+from messaging.channels.reasons import label_of
 
 register = template.Library()
 # The words that steps leave on their visits (journeys.flows.steps).
@@ -84,3 +86,16 @@ def outcome(word: str) -> str:
 def run_state(state: str) -> str:
     """The state of a run, in words."""
     return str(Enrolment.State(state).label)
+
+
+@register.filter
+def message_reason(code: str) -> str:
+    """Why a message is withheld or held, in words."""
+    return str(label_of(code))
+
+
+@register.filter
+def interval(group: Group) -> dict[str, int]:
+    """A group's rate with its 95 % interval, in whole percent."""
+    low, high = group.wilson()
+    return {"rate": round(100 * group.rate), "low": round(100 * low), "high": round(100 * high)}

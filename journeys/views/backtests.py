@@ -87,9 +87,13 @@ def _shown(run: Backtest, shop: Shop) -> dict[str, Any]:
         "channels": [(Channel(channel).label, number) for channel, number in sorted(report.sent.items())],
         "chart": _chart(report),
         "refused": [(TITLES[gate], number) for gate, number in report.refused.most_common()],
-        "exited": [(reason_in_words(reason), number) for reason, number in report.exited.most_common()],
-        "withheld": [(reason_in_words(reason), number) for reason, number in report.withheld.most_common()],
-        "held": [(reason_in_words(reason), number) for reason, number in report.held.most_common()],
+        "exited": [
+            (reason_in_words(reason, of_message=False), number) for reason, number in report.exited.most_common()
+        ],
+        "withheld": [
+            (reason_in_words(reason, of_message=True), number) for reason, number in report.withheld.most_common()
+        ],
+        "held": [(reason_in_words(reason, of_message=True), number) for reason, number in report.held.most_common()],
         "steps": [(titles.get(step, step), found) for step, found in _in_order(report, titles)],
         "is_of_this_draft": versions.fingerprint(run.definition) == versions.fingerprint(run.flow.draft),
     }

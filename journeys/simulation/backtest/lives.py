@@ -25,7 +25,16 @@ from journeys.flows.holdout import why_held_out
 from journeys.flows.interpreter import Outcome, Stand, State, Status
 from journeys.flows.listening import GOAL, RULE, why_it_ends
 from journeys.flows.plan import KeyedRule, Plan
-from journeys.flows.steps.base import AttributeValue, CouponRefused, Effect, Facts, Happened, Question, RuleHolds, WayClosed
+from journeys.flows.steps.base import (
+    AttributeValue,
+    CouponRefused,
+    Effect,
+    Facts,
+    Happened,
+    Question,
+    RuleHolds,
+    WayClosed,
+)
 from journeys.flows.steps.coupon import PutCoupon
 from journeys.flows.steps.send import SendMessage
 

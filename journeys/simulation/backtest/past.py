@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from crm.lib import zones
 from crm.lib.among import Among
@@ -26,26 +27,47 @@ CHUNK = 5_000
 LOOK_BACK = timedelta(days=30)
 
 
-def starting_events(plan: Plan, *, since: datetime, until: datetime, most: int) -> list[tuple[int, Fact]]:
-    """(customer, fact) of what starts the flow, in the order it occurred; the latest `most` of them."""
-    events = Event.objects.filter(
-        properties.condition(plan.trigger_where),
-        name=plan.trigger,
-        occurred_at__gte=since,
-        occurred_at__lt=until,
-        received_at__lte=F("occurred_at") + STALE,
-    )
-    rows = events.order_by("-occurred_at", "-pk").values_list("customer", "pk", "name", "occurred_at", "properties")
-    found = [(customer, Fact(pk, name, at, said)) for customer, pk, name, at, said in rows[:most].iterator(CHUNK)]
-    return found[::-1]
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    Some customers' starting events.
+
+    Attributes:
+        events: (customer, fact) in the order they occurred.
+        last: the highest number among the customers; None when none are left behind it.
+    """
+
+    events: Sequence[tuple[int, Fact]]
+    last: int | None
 
 
-def count_starting(plan: Plan, *, since: datetime, until: datetime) -> int:
-    """How many events would have started the flow, those we learnt of too late included."""
-    events = Event.objects.filter(
-        properties.condition(plan.trigger_where), name=plan.trigger, occurred_at__gte=since, occurred_at__lt=until
-    )
-    return events.count()
+def part(plan: Plan, *, since: datetime, until: datetime, most: int, after: int, size: int) -> Part:
+    """What starts the flow, of the customers behind `after`: about `size` of the latest `most` events."""
+    events = _fresh(plan, since, until)
+    # The oldest that is tried; those that occurred with it are, too.
+    oldest = events.order_by("-occurred_at", "-pk").values_list("occurred_at", flat=True)[most - 1 : most].first()
+    tried = events.filter(occurred_at__gte=oldest) if oldest else events
+    ahead = tried.filter(customer__gt=after).order_by("customer")
+    last = ahead.values_list("customer", flat=True)[size - 1 : size].first()
+    if last is not None:
+        ahead = ahead.filter(customer__lte=last)
+    rows = ahead.order_by("occurred_at", "pk").values_list("customer", "pk", "name", "occurred_at", "properties")
+    found = [(customer, Fact(pk, name, at, said)) for customer, pk, name, at, said in rows.iterator(CHUNK)]
+    return Part(found, last)
+
+
+def count_starting(plan: Plan, *, since: datetime, until: datetime) -> tuple[int, int]:
+    """How many events would have started the flow: all, and without those we learnt of too late."""
+    return _starting(plan, since, until).count(), _fresh(plan, since, until).count()
+
+
+def _starting(plan: Plan, since: datetime, until: datetime) -> QuerySet[Event]:
+    where = properties.condition(plan.trigger_where)
+    return Event.objects.filter(where, name=plan.trigger, occurred_at__gte=since, occurred_at__lt=until)
+
+
+def _fresh(plan: Plan, since: datetime, until: datetime) -> QuerySet[Event]:
+    return _starting(plan, since, until).filter(received_at__lte=F("occurred_at") + STALE)
 
 
 def slots(events: Sequence[tuple[int, Fact]], plan: Plan, *, until: datetime, fallback: str) -> list[Slot]:
@@ -74,9 +96,12 @@ def _people(ids: Collection[int], plan: Plan, since: datetime, until: datetime, 
     rows = Customer.objects.filter(Among("pk", ids), merged_into=None, erased_at=None)
     return {
         row["pk"]: Person(
-            row["pk"], zones.zone(row["time_zone"], fallback), row, facts.get(row["pk"], ()),
+            row["pk"],
+            zones.zone(row["time_zone"], fallback),
+            row,
+            facts.get(row["pk"], ()),
             in_control=in_control_group(row["pk"], share),
-        )  # fmt: skip
+        )
         for row in rows.values("pk", "time_zone", "attributes", *DATE_FIELDS)
     }
 
