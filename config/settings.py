@@ -329,6 +329,11 @@ MESSAGING_PROVIDERS = {
 vars().update(env.email_url("EMAIL_URL", "consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "shop@localhost")
 
+# --- Coupons ----------------------------------------------------------------------------------
+
+# How many coupons a day a member of staff may make void whose role makes no promotions.
+SUPPORT_VOIDS_PER_DAY = _number("SUPPORT_VOIDS_PER_DAY", 20, least=0)
+
 # --- Outgoing webhooks ------------------------------------------------------------------------
 
 # host:port pairs that webhooks may call although they are in our own network or not on port 80 or 443.

@@ -1,15 +1,18 @@
-"""What `manage.py doctor` should know about segments."""
+"""What `manage.py doctor` should know about segments and webhooks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crm.lib import health
 from crm.lib.health import Finding
-from crm.models import Segment
+from crm.models import HookDelivery, Segment
 from crm.rules import InvalidRule, parse_rule
 from crm.rules.leaves.segments import segment_faults
+from crm.selectors.calls import given_up
+
+OVERDUE = timedelta(minutes=15)
 
 
 @health.check("segments")
@@ -28,3 +31,20 @@ def segments(now: datetime) -> Iterator[Finding]:
             yield health.error(f"the segment “{segment}” cannot be asked: {said}", "Mend its rule on its page.")
     if not broken:
         yield health.ok("the rules of all segments can be asked")
+
+
+@health.check("webhooks")
+def webhooks(now: datetime) -> Iterator[Finding]:
+    """No call is overdue, and nobody was given up on unseen."""
+    overdue = HookDelivery.objects.overdue(now - OVERDUE).count()
+    if overdue:
+        yield health.error(
+            f"{overdue} webhook calls are overdue by more than 15 minutes", "Is `manage.py worker` running?"
+        )
+    for endpoint in given_up():
+        yield health.warning(
+            f"the webhook endpoint “{endpoint}” was given up on: {endpoint.disabled_reason}",
+            "Mend it and switch it on in Settings, Webhooks.",
+        )
+    if not overdue:
+        yield health.ok("no webhook call is overdue")

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from crm.views import customers, purchases, reviews, rules, segments, settings, tickets, today, touchpoints, work
+from crm.views import (
+    customers,
+    hooks,
+    promotions,
+    purchases,
+    reviews,
+    rules,
+    segments,
+    settings,
+    tickets,
+    today,
+    touchpoints,
+    work,
+)
 
 app_name = "crm"
 urlpatterns = [
@@ -58,6 +71,13 @@ urlpatterns = [
     path("reach/<uuid:public_id>/", touchpoints.touchpoint_detail, name="touchpoint_detail"),
     path("reach/<uuid:public_id>/qr.<slug:kind>", touchpoints.touchpoint_qr, name="touchpoint_qr"),
     path("t/<slug:code>", touchpoints.follow, name="follow"),
+    path("promotions/", promotions.promotion_list, name="promotion_list"),
+    path("promotions/new/", promotions.promotion_create, name="promotion_create"),
+    path("promotions/redeem/", promotions.coupon_redeem, name="coupon_redeem"),
+    path("promotions/<slug:slug>/", promotions.promotion_detail, name="promotion_detail"),
+    path("promotions/<slug:slug>/edit/", promotions.promotion_edit, name="promotion_edit"),
+    path("promotions/<slug:slug>/codes/", promotions.promotion_codes, name="promotion_codes"),
+    path("coupons/<uuid:public_id>/void/", promotions.coupon_void, name="coupon_void"),
     # Settings
     path("settings/", settings.index, name="settings"),
     path("settings/shop/", settings.shop_settings, name="shop"),
@@ -73,6 +93,13 @@ urlpatterns = [
     path("settings/keys/", settings.key_list, name="key_list"),
     path("settings/keys/new/", settings.key_create, name="key_create"),
     path("settings/keys/<str:prefix>/revoke/", settings.key_revoke, name="key_revoke"),
+    path("settings/webhooks/", hooks.endpoint_list, name="endpoint_list"),
+    path("settings/webhooks/new/", hooks.endpoint_create, name="endpoint_create"),
+    path("settings/webhooks/secret/", hooks.secret_replace, name="hook_secret_replace"),
+    path("settings/webhooks/calls/<uuid:public_id>/again/", hooks.delivery_replay, name="delivery_replay"),
+    path("settings/webhooks/<uuid:public_id>/", hooks.endpoint_detail, name="endpoint_detail"),
+    path("settings/webhooks/<uuid:public_id>/edit/", hooks.endpoint_edit, name="endpoint_edit"),
+    path("settings/webhooks/<uuid:public_id>/change/", hooks.endpoint_change, name="endpoint_change"),
     path("settings/reactions/", settings.reaction_list, name="reaction_list"),
     path("settings/reactions/retry/", settings.reaction_retry, name="reaction_retry"),
     path("profile/", settings.profile, name="profile"),

@@ -21,6 +21,7 @@ from rest_framework.settings import api_settings
 
 from crm.lib.strict_json import pointer
 from crm.lib.tracing import request_id
+from crm.services.coupons import REASONS
 
 logger = logging.getLogger("waymark.api")
 Text = str | Promise
@@ -49,22 +50,22 @@ PROBLEMS: dict[str, tuple[int, Text]] = {
     "address_not_allowed": (403, _("The API key may not be used from this address.")),
     "missing_scope": (403, _("The API key lacks the scope that this call needs.")),
     "forbidden": (403, _("Your role may not do this.")),
-    "limit_exceeded": (403, _("Your role may do this only so often.")),
+    "limit_exceeded": (403, REASONS["limit_exceeded"]),
     "csrf_failed": (403, _("A call with a session needs the CSRF token.")),
     "not_found": (404, _("There is nothing at this address.")),
-    "unknown_coupon": (404, _("There is no coupon with this code.")),
+    "unknown_coupon": (404, REASONS["unknown_coupon"]),
     "method_not_allowed": (405, _("This address does not take that method.")),
     "conflict": (409, _("The record is in a state that does not allow this.")),
     "reference_taken": (409, _("The reference belongs to another customer.")),
     "identity_taken": (409, _("The address or id belongs to another customer.")),
-    "already_redeemed": (409, _("The coupon, or the customer's share of the promotion, has been redeemed.")),
-    "coupon_exhausted": (409, _("The promotion has been redeemed as often as it may be.")),
-    "expired": (409, _("The coupon or its promotion is over.")),
-    "not_started": (409, _("The promotion has not begun.")),
-    "inactive": (409, _("The promotion is switched off.")),
-    "void": (409, _("The coupon was made void.")),
-    "not_theirs": (409, _("The coupon was given to another customer.")),
-    "not_in_audience": (409, _("The promotion is not for this customer.")),
+    "already_redeemed": (409, REASONS["already_redeemed"]),
+    "coupon_exhausted": (409, REASONS["coupon_exhausted"]),
+    "expired": (409, REASONS["expired"]),
+    "not_started": (409, REASONS["not_started"]),
+    "inactive": (409, REASONS["inactive"]),
+    "void": (409, REASONS["void"]),
+    "not_theirs": (409, REASONS["not_theirs"]),
+    "not_in_audience": (409, REASONS["not_in_audience"]),
     "precondition_failed": (412, _("The record has changed since you read it.")),
     "too_large": (413, _("The body is larger than this door takes.")),
     "unsupported_media_type": (415, _("The body is not application/json.")),

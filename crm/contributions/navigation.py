@@ -37,5 +37,10 @@ add_nav_item(
     )
 )  # fmt: skip
 add_nav_item(NavItem("reviews", _("Reviews"), "crm:review_list", "star", "reviews.view", shortcut="r", order=50))
-add_nav_item(NavItem("reach", _("Reach"), "crm:touchpoint_list", "pin", "touchpoints.view", shortcut="a", order=80))
+add_nav_item(
+    NavItem(
+        "reach", _("Reach"), "crm:touchpoint_list", "pin", "touchpoints.view",
+        shortcut="a", also=("/promotions/",), order=80,
+    )
+)  # fmt: skip
 add_nav_item(NavItem("settings", _("Settings"), "crm:settings", "gear", "customers.view", shortcut="s", order=90))

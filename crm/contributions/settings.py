@@ -15,6 +15,9 @@ PAGES = (
     ),
     SettingsPage(_("API keys"), _("Programs that read and write"), "crm:key_list", "settings.keys", order=70),
     SettingsPage(
+        _("Webhooks"), _("Other systems that are told what happens"), "crm:endpoint_list", "settings.webhooks", order=75
+    ),
+    SettingsPage(
         _("Failed reactions"),
         _("Facts that are stored but could not be worked off"),
         "crm:reaction_list",

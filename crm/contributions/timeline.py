@@ -73,6 +73,14 @@ def coupon(properties: Properties) -> Description:
     return Description(_join(_first(properties, "coupon_name", "coupon_id"), _text(properties, "reason")))
 
 
+@describes("Coupon Issued", "Coupon Redeemed")
+def own_coupon(properties: Properties) -> Description:
+    order = _text(properties, "order_id")
+    return Description(
+        _join(_text(properties, "coupon_name"), _text(properties, "value"), f"#{order}" if order else "")
+    )
+
+
 @describes("Product Reviewed", "Review Published")
 def review(properties: Properties) -> Description:
     # Storefronts send the rating as text, too.

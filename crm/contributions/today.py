@@ -16,6 +16,7 @@ from crm.extensions import WorkAction, WorkItem, WorkSection, add_work_section
 from crm.lib.paging import first_few
 from crm.models import FailedReaction, Purchase, Review, Task, Ticket, User
 from crm.selectors import today
+from crm.selectors.calls import given_up
 
 
 def task_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
@@ -108,6 +109,21 @@ def _failure(failed: FailedReaction) -> WorkItem:
     )
 
 
+def silent_items(user: User, now: datetime, limit: int) -> tuple[list[WorkItem], int]:
+    found, total = first_few(given_up(), limit)
+    items = [
+        WorkItem(
+            title=str(endpoint),
+            url=reverse("crm:endpoint_detail", args=[endpoint.public_id]),
+            detail=endpoint.disabled_reason,
+            at=endpoint.disabled_at,
+            tone="bad",
+        )
+        for endpoint in found
+    ]
+    return items, total
+
+
 SECTIONS = (
     WorkSection(
         "tickets", _("Waiting for our answer"), ticket_items, "tickets.view",
@@ -128,6 +144,10 @@ SECTIONS = (
     WorkSection(
         "answer", _("Reviews to answer"), answer_items, "reviews.moderate",
         empty=_("Every recent review has an answer."), url="crm:review_unanswered", order=50,
+    ),
+    WorkSection(
+        "webhooks", _("Webhooks given up on"), silent_items, "settings.webhooks",
+        empty=_("Every system that is told takes what it is told."), url="crm:endpoint_list", order=85,
     ),
     WorkSection(
         "failures", _("Failed reactions"), failure_items, "audit.view",

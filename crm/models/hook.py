@@ -7,11 +7,23 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.lib import vault
 from crm.lib.ids import uuid7
 from crm.models.customer import Customer
+
+# Why a call did not arrive (crm.hooks.calls, crm.hooks.deliver, crm.services.hooks).
+_REASONS: dict[str, str | Promise] = {
+    "blocked_address": _("leads into our own network"),
+    "no_answer": _("no answer"),
+    "refused": _("refused"),
+    "gone": _("gone for good"),
+    "no_secret": _("the secret cannot be read"),
+    "too_large": _("too large"),
+    "template_error": _("its text could not be filled in"),
+}
 
 
 class HookSecret(models.Model):
@@ -146,6 +158,11 @@ class HookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.event} {self.state}"
+
+    @property
+    def reason_label(self) -> str | Promise:
+        """Why it was not taken, in words."""
+        return _REASONS.get(self.reason, self.reason)
 
     @property
     def webhook_id(self) -> str:

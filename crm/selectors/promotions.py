@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
 from crm.lib.among import Among
-from crm.models import Coupon, Promotion
+from crm.lib.money import Money
+from crm.models import Coupon, Promotion, Purchase
 from crm.rules import matches, parse_rule
 
 # What templates may ask of a coupon (`for_template`).
@@ -73,6 +75,32 @@ def for_template(coupon: Coupon, zone: ZoneInfo) -> dict[str, Any]:
         "amount": str(promotion.amount.amount) if promotion.amount else None,
         "currency": promotion.currency or None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What came of a promotion's codes. `revenue` is of the orders they were redeemed for, less refunds."""
+
+    given: int
+    redeemed: int
+    orders: int
+    revenue: list[Money]
+
+
+def results_of(promotion: Promotion) -> Results:
+    """Two queries."""
+    codes = Coupon.objects.filter(promotion=promotion).aggregate(
+        given=Count("pk"), redeemed=Count("pk", filter=Q(redeemed_at__isnull=False))
+    )
+    bought = Coupon.objects.redeemed().filter(
+        promotion=promotion, purchase_source=OuterRef("source"), purchase_reference=OuterRef("reference")
+    )
+    orders = Purchase.objects.counted().filter(Exists(bought)).order_by().values("currency")
+    sums = orders.annotate(n=Count("pk"), minor=Sum(F("total_minor") - F("refunded_minor"))).order_by("currency")
+    found = list(sums)
+    return Results(
+        **codes, orders=sum(row["n"] for row in found), revenue=[Money(row["minor"], row["currency"]) for row in found]
+    )
 
 
 def _often_redeemed(promotions: Collection[int], customers: Collection[int]) -> Mapping[tuple[int, int], int]:

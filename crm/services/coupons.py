@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
+from crm.access.roles import may
 from crm.events import log
 from crm.lib import bulk
 from crm.models import Coupon, Customer, Promotion, Purchase, User
@@ -19,6 +23,20 @@ from crm.rules import matches, parse_rule
 from crm.selectors.promotions import ALREADY_REDEEMED, NOT_IN_AUDIENCE
 
 MOST_AT_ONCE = 10_000
+# Why a code is refused, in words.
+REASONS: Mapping[str, str | Promise] = {
+    "already_redeemed": _("The coupon, or the customer's share of the promotion, has been redeemed."),
+    "coupon_exhausted": _("The promotion has been redeemed as often as it may be."),
+    "expired": _("The coupon or its promotion is over."),
+    "not_started": _("The promotion has not begun."),
+    "inactive": _("The promotion is switched off."),
+    "void": _("The coupon was made void."),
+    "not_theirs": _("The coupon was given to another customer."),
+    "not_in_audience": _("The promotion is not for this customer."),
+    "unknown_coupon": _("There is no coupon with this code."),
+    "limit_exceeded": _("Your role may do this only so often a day."),
+    "reference_taken": _("The order belongs to another customer."),
+}
 _made_up: ContextVar[list[int] | None] = ContextVar("coupons_made_up", default=None)
 
 
@@ -27,13 +45,16 @@ class Refused(ValueError):
     The code cannot be redeemed.
 
     Attributes:
-        code: unknown_coupon, already_redeemed, void, expired, not_started, inactive, coupon_exhausted, not_theirs,
-            not_in_audience or reference_taken.
+        code: one of REASONS.
     """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+    @property
+    def words(self) -> str:
+        return str(REASONS[self.code])
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +225,12 @@ def void(coupon: Coupon, *, actor: User | None, now: datetime) -> Coupon:
     Take a code that has not been redeemed out of use.
 
     Raises:
-        Refused: already_redeemed, or void.
+        Refused: already_redeemed, void, or limit_exceeded: who makes no promotions may do this only so often a day.
     """
+    if actor and not may(actor, "promotions.edit"):
+        lately = Coupon.objects.filter(voided_by=actor, voided_at__gt=now - timedelta(days=1)).count()
+        if lately >= settings.SUPPORT_VOIDS_PER_DAY:
+            raise Refused("limit_exceeded")
     rows = Coupon.objects.filter(pk=coupon.pk, redeemed_at=None, voided_at=None)
     if not rows.update(voided_at=now, voided_by=actor):
         coupon.refresh_from_db()

@@ -153,3 +153,8 @@ class StepVisit(models.Model):
 
     def __str__(self) -> str:
         return f"enrolment={self.enrolment_id} {self.step}: {self.outcome}"
+
+
+def effect_key(enrolment: int, step: str, visit: int) -> str:
+    """Names what a step does on one visit: the dedupe key of a message, task, coupon or call."""
+    return f"enrolment:{enrolment}:{step}:{visit}"

@@ -1,12 +1,16 @@
-"""The doctor on segments."""
+"""The doctor on segments and webhooks."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pytest
 
 from crm import checks
-from crm.models import Segment
-from crm.services import segments
+from crm.lib.health import Level
+from crm.models import Segment, WebhookEndpoint
+from crm.services import hooks, segments
+from crm.services.hooks import HookCall
 from tests.factories.crm import NOON
 
 pytestmark = pytest.mark.django_db
@@ -26,3 +30,18 @@ def test_rules_written_past_the_services_are_named_with_their_faults() -> None:
     assert list(found) == [f"the segment “{name}” cannot be asked" for name in ("Lost", "Odd", "Round")]
     assert "there is no segment “gone”" in found["the segment “Lost” cannot be asked"]
     assert {finding.level for finding in checks.segments(NOON)} == {"error"}
+
+
+def test_a_webhook_call_that_is_overdue_and_an_endpoint_given_up_on_are_said() -> None:
+    assert [(it.level, it.message) for it in checks.webhooks(NOON)] == [(Level.OK, "no webhook call is overdue")]
+    hooks.queue_calls([HookCall(url="https://a.example/", event="x", body={}, dedupe_key="one")], now=NOON)
+    made = hooks.create_endpoint(url="https://b.example/", events=["x"], actor=None, now=NOON, description="ERP")
+    WebhookEndpoint.objects.filter(pk=made.endpoint.pk).update(
+        is_active=False, disabled_at=NOON, disabled_reason="refused: 503"
+    )
+    assert [it.level for it in checks.webhooks(NOON + timedelta(minutes=15))] == [Level.WARNING, Level.OK]
+    late = NOON + timedelta(minutes=15, seconds=1)
+    assert [(it.level, it.message) for it in checks.webhooks(late)] == [
+        (Level.ERROR, "1 webhook calls are overdue by more than 15 minutes"),
+        (Level.WARNING, "the webhook endpoint “ERP” was given up on: refused: 503"),
+    ]

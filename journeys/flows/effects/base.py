@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from journeys.flows.steps.base import Effect
 from journeys.models import Enrolment, Flow
+from journeys.models.enrolment import effect_key
 
 E = TypeVar("E", bound=Effect)
 
@@ -26,7 +27,7 @@ class Order(Generic[E]):
     @property
     def key(self) -> str:
         """Names the effect: the same key is the same effect, whatever is done again."""
-        return f"enrolment:{self.run.pk}:{self.step}:{self.visit}"
+        return effect_key(self.run.pk, self.step, self.visit)
 
 
 Performer = Callable[[Sequence[Order[Any]], datetime], None]
