@@ -24,8 +24,9 @@ from crm.extensions import CustomerField
 from crm.lib.paging import Sort
 from crm.models import Customer
 from journeys.api.definitions import parts_of
+from journeys.flows.uses import uses_of_stage
 from journeys.models import Journey, Position, Stage, StageRule
-from journeys.stages import editing, moves
+from journeys.stages import editing, moves, retiring
 from journeys.stages.editing import MAX_RULES, MAX_STAGES, InvalidJourney
 
 SLUG = r"^[a-z0-9][a-z0-9_-]*$"
@@ -79,6 +80,10 @@ class RulesShape(Shape):
     rules = RuleShape(many=True)
 
 
+class RemovedShape(Shape):
+    moved = serializers.IntegerField(help_text="people")
+
+
 class StandingShape(Shape):
     moved = serializers.BooleanField(help_text="false for who stood there already")
     stages = serializers.DictField(help_text="{journey: {stage, since}}")
@@ -129,6 +134,12 @@ class RuleGiven(Given):
 
 class RulesGiven(Given):
     rules = serializers.ListField(child=RuleGiven(), max_length=MAX_RULES)
+
+
+class RemovalGiven(Given):
+    move_to = serializers.CharField(
+        required=False, max_length=64, help_text="where its people go; needed once it had any"
+    )
 
 
 class MoveGiven(Given):
@@ -190,6 +201,26 @@ class JourneyView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         shown = StageShape(stage, context=self.get_serializer_context()).data
         return Response(shown, status=201 if is_new else 200)
 
+    @extend_schema(
+        summary="Take a stage away", request=RemovalGiven, responses={200: RemovedShape},
+        description="Its people go to `move_to`, as if staff had moved them; what is past goes on naming the stage.",
+    )  # fmt: skip
+    @transaction.atomic
+    def remove_stage(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        stage = self._stage()
+        given = checked(RemovalGiven(data=request.data))
+        target = None
+        if "move_to" in given:
+            target = Stage.objects.filter(journey=stage.journey_id, slug=given["move_to"]).first()
+            if target is None:
+                raise fault(["move_to"], _("There is no such stage."), "unknown_stage")
+        if uses := uses_of_stage(stage.journey.slug, stage.slug):
+            said = ", ".join(f"{use.name} ({use.what})" for use in uses)
+            raise Problem("conflict", _("It is in use and stays: %(names)s.") % {"names": said})
+        with _named_faults():
+            moved = retiring.remove_stage(stage, move_to=target, actor=self.staff, now=self.now)
+        return Response(RemovedShape({"moved": moved}).data)
+
     @extend_schema(summary="What leads to a stage", responses=RulesShape)
     def rules(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self._rules_of(self._stage())
@@ -211,7 +242,7 @@ class JourneyView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
 
     def _stage(self) -> Stage:
         journey: Journey = self.get_object()
-        found = Stage.objects.filter(journey=journey, slug=self.kwargs["stage"]).first()
+        found = Stage.objects.filter(journey=journey, slug=self.kwargs["stage"]).select_related("journey").first()
         if found is None:
             raise Http404
         return found

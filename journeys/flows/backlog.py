@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from crm.lib import bell, bulk
 from journeys.flows import leaving
@@ -50,6 +50,40 @@ def backlog_of(flow: Flow, *, now: datetime) -> Backlog:
     return Backlog(tuple((age, found[f"n{index}"]) for index, (age, _q) in enumerate(bounds)))
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """
+    What resuming a flow would do to the runs that are due, so and so many of each.
+
+    Attributes:
+        leave: have been due for too long.
+        at_once: go on with the next tick.
+        later: wait for their minute.
+        until: when the last of these goes on; None when none has to wait.
+        resting: others under way, whose time has not come.
+    """
+
+    leave: int
+    at_once: int
+    later: int
+    until: datetime | None
+    resting: int
+
+
+def prospect(flow: Flow, *, skip_older_than: timedelta | None, per_minute: int | None, now: datetime) -> Prospect:
+    """What `versions.resume` would do, were it asked the same now; one query."""
+    old = Q(due_at__lt=now - skip_older_than) if skip_older_than is not None else Q(pk=None)
+    due = Q(due_at__lte=now)
+    found = Enrolment.objects.active().filter(flow=flow, is_paused=True).aggregate(
+        leave=Count("pk", filter=due & old), due=Count("pk", filter=due), all=Count("pk")
+    )  # fmt: skip
+    going = found["due"] - found["leave"]
+    at_once = going if per_minute is None else min(going, per_minute)
+    later = going - at_once
+    until = now + timedelta(minutes=1 + (later - 1) // per_minute) if later and per_minute else None
+    return Prospect(found["leave"], at_once, later, until, found["all"] - found["due"])
+
+
 def skip(flow: Flow, *, older_than: timedelta, now: datetime) -> int:
     """End the runs that have been due for longer than that; return how many."""
     skipped = 0
@@ -78,7 +112,9 @@ def spread(flow: Flow, *, per_minute: int, now: datetime) -> int:
 
 def release(*, now: datetime) -> int:
     """Let go whose minute has come; one statement."""
-    released = Enrolment.objects.filter(release_at__lte=now).update(is_paused=False, release_at=None)
+    released = Enrolment.objects.filter(release_at__lte=now).update(
+        is_paused=False, release_at=None, ready_at=F("release_at")
+    )
     if released:
         bell.ring(BELL)
     return released

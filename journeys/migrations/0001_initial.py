@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
+import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -78,6 +79,7 @@ class Migration(migrations.Migration):
                 ('awaits', models.CharField(blank=True, max_length=200, verbose_name='waits for')),
                 ('is_paused', models.BooleanField(default=False, verbose_name='paused')),
                 ('release_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='let go')),
+                ('ready_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('memory', models.JSONField(blank=True, default=dict, editable=False)),
                 ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
                 ('reason', models.CharField(blank=True, max_length=100, verbose_name='reason')),
@@ -138,6 +140,7 @@ class Migration(migrations.Migration):
                 ('name_th', models.CharField(blank=True, max_length=100, verbose_name='name in Thai')),
                 ('rank', models.PositiveSmallIntegerField(verbose_name='place in the journey')),
                 ('colour', models.PositiveSmallIntegerField(choices=[(1, 'violet'), (2, 'blue'), (3, 'teal'), (4, 'amber'), (5, 'rose'), (6, 'olive')], default=1, verbose_name='colour')),
+                ('retired_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='taken away')),
                 ('journey', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='journeys.journey', verbose_name='journey')),
             ],
             options={
@@ -165,6 +168,83 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'stage rules',
                 'ordering': ['stage', 'priority', 'pk'],
             },
+        ),
+        migrations.CreateModel(
+            name='HistoricalJourney',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('slug', models.SlugField(max_length=64, verbose_name='slug')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('name_th', models.CharField(blank=True, max_length=100, verbose_name='name in Thai')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('is_default', models.BooleanField(default=False, verbose_name='shown first')),
+                ('at_risk_after', models.PositiveSmallIntegerField(default=60, help_text='Days without a sign of life until a customer counts as at risk.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='at risk after (days)')),
+                ('lapsed_after', models.PositiveSmallIntegerField(default=120, help_text='Days without a sign of life until a customer counts as lapsed.', validators=[django.core.validators.MinValueValidator(2)], verbose_name='lapsed after (days)')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'historical journey',
+                'verbose_name_plural': 'historical journeys',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='HistoricalStage',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('slug', models.SlugField(max_length=64, verbose_name='slug')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('name_th', models.CharField(blank=True, max_length=100, verbose_name='name in Thai')),
+                ('rank', models.PositiveSmallIntegerField(verbose_name='place in the journey')),
+                ('colour', models.PositiveSmallIntegerField(choices=[(1, 'violet'), (2, 'blue'), (3, 'teal'), (4, 'amber'), (5, 'rose'), (6, 'olive')], default=1, verbose_name='colour')),
+                ('retired_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='taken away')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('journey', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='journeys.journey', verbose_name='journey')),
+            ],
+            options={
+                'verbose_name': 'historical stage',
+                'verbose_name_plural': 'historical stages',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='HistoricalStageRule',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('name', models.CharField(max_length=200, verbose_name='evidence')),
+                ('name_th', models.CharField(blank=True, max_length=200, verbose_name='evidence in Thai')),
+                ('events', models.JSONField(default=list, verbose_name='events')),
+                ('where', models.JSONField(blank=True, default=list, verbose_name='properties')),
+                ('history', models.JSONField(blank=True, default=list, verbose_name='history')),
+                ('priority', models.SmallIntegerField(default=100, help_text='Of several rules that lead to the same stage, the lowest number is named as the evidence.', verbose_name='priority')),
+                ('may_move_back', models.BooleanField(default=False, verbose_name='may move back')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('stage', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='journeys.stage', verbose_name='stage')),
+            ],
+            options={
+                'verbose_name': 'historical stage rule',
+                'verbose_name_plural': 'historical stage rules',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
             name='StageMove',
@@ -205,6 +285,18 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'position',
                 'verbose_name_plural': 'positions',
+            },
+        ),
+        migrations.CreateModel(
+            name='Lateness',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(db_index=True, verbose_name='when')),
+                ('counts', models.JSONField(verbose_name='seconds late')),
+            ],
+            options={
+                'verbose_name': 'lateness of a batch',
+                'verbose_name_plural': 'lateness of batches',
             },
         ),
         migrations.CreateModel(
@@ -271,7 +363,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='stage',
-            constraint=models.UniqueConstraint(fields=('journey', 'slug'), name='stage_slug_unique'),
+            constraint=models.UniqueConstraint(condition=models.Q(('retired_at', None)), fields=('journey', 'slug'), name='stage_slug_unique'),
         ),
         migrations.AddIndex(
             model_name='stagemove',

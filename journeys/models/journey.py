@@ -6,6 +6,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 
 def in_language(english: str, thai: str) -> str:
@@ -35,6 +36,7 @@ class Journey(models.Model):
         help_text=_("Days without a sign of life until a customer counts as lapsed."),
     )  # fmt: skip
 
+    versions = HistoricalRecords()
     objects = JourneyQuerySet.as_manager()
 
     class Meta:
@@ -59,8 +61,19 @@ class Journey(models.Model):
         return in_language(self.name, self.name_th)
 
 
+class StageManager(models.Manager["Stage"]):
+    """The stages there are now; `Stage.ever` also knows those that were taken away."""
+
+    def get_queryset(self) -> models.QuerySet[Stage]:
+        return super().get_queryset().filter(retired_at=None)
+
+
 class Stage(models.Model):
-    """One step of a journey. `rank` orders the stages of a journey, first to last."""
+    """
+    One step of a journey. `rank` orders the stages of a journey, first to last.
+
+    A stage that somebody has ever stood in is not deleted but retired, since moves go on naming it.
+    """
 
     class Colour(models.IntegerChoices):
         """The palette of static/css/tokens.css."""
@@ -78,11 +91,20 @@ class Stage(models.Model):
     name_th = models.CharField(_("name in Thai"), max_length=100, blank=True)
     rank = models.PositiveSmallIntegerField(_("place in the journey"))
     colour = models.PositiveSmallIntegerField(_("colour"), choices=Colour, default=Colour.VIOLET)
+    retired_at = models.DateTimeField(_("taken away"), null=True, blank=True, editable=False)
+
+    versions = HistoricalRecords()
+    objects = StageManager()
+    ever: models.Manager[Stage] = models.Manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("stage"), _("stages")
         ordering = ["journey", "rank", "pk"]
-        constraints = [models.UniqueConstraint(fields=["journey", "slug"], name="stage_slug_unique")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["journey", "slug"], name="stage_slug_unique", condition=models.Q(retired_at=None)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.label

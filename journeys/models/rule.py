@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from journeys.models.journey import Stage, in_language
 
@@ -34,6 +35,7 @@ class StageRule(models.Model):
     may_move_back = models.BooleanField(_("may move back"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
 
+    versions = HistoricalRecords()
     objects = StageRuleQuerySet.as_manager()
 
     class Meta:

@@ -28,6 +28,9 @@ def _names() -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def _read() -> dict[tuple[str, str], tuple[str, str]]:
+    # Of stages that were taken away too: what the timeline tells goes on naming them.
+    retired = Stage.ever.exclude(retired_at=None).order_by().values_list("journey__slug", "slug", "name", "name_th")
     stages = Stage.objects.order_by().values_list("journey__slug", "slug", "name", "name_th")
     rules = StageRule.objects.order_by().values_list(Value(""), "name", "name", "name_th")
-    return {(journey, slug): (name, thai) for journey, slug, name, thai in stages.union(rules, all=True)}
+    known = {(journey, slug): (name, thai) for journey, slug, name, thai in stages.union(rules, all=True)}
+    return {(journey, slug): (name, thai) for journey, slug, name, thai in retired} | known

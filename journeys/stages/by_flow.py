@@ -30,7 +30,7 @@ def move_by_flow(notes: Mapping[int, str], *, stage: Stage, now: datetime) -> li
     moves: list[StageMove] = []
     changed = []
     for (customer, _journey), standing in sorted(standings.items()):
-        before = stages[standing.stage_id] if standing.stage_id else None
+        before = stages.get(standing.stage_id) if standing.stage_id else None
         if before and before.rank >= stage.rank:
             continue
         held = standing.is_held(now)

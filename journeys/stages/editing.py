@@ -1,10 +1,16 @@
-"""Change what journeys are: their stages, in order, and the rules that lead there."""
+"""
+Change what journeys are: their stages, in order, and the rules that lead there.
+
+Two people may edit at once. A form carries `mark_of` what it showed, and `hold` refuses what was changed meanwhile.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,6 +18,7 @@ from django.utils.translation import gettext as _
 from crm.rules import InvalidRule
 from journeys.models import Journey, Stage, StageRule
 from journeys.stages import rulebook
+from journeys.stages.presets import JourneyPreset
 
 MAX_STAGES = 30
 MAX_RULES = 50
@@ -24,6 +31,61 @@ class InvalidJourney(ValueError):
         super().__init__(f"{'.'.join(path)}: {message}")
         self.path = tuple(path)
         self.message = message
+
+
+class ChangedMeanwhile(ValueError):
+    """Somebody else has changed the journey since it was shown."""
+
+
+def mark_of(journey: Journey) -> str:
+    """What the journey and its stages are now, as one word: another one as soon as any of it changes."""
+    own = [getattr(journey, field.attname) for field in Journey._meta.concrete_fields]
+    stages = journey.stages.order_by("rank", "pk").values_list(
+        *(field.attname for field in Stage._meta.concrete_fields)
+    )
+    return hashlib.sha256(orjson.dumps([own, *map(list, stages)])).hexdigest()[:20]
+
+
+def hold(journey: Journey, mark: str) -> Journey:
+    """
+    The journey as it is stored, nobody else changing it until the transaction ends.
+
+    Raises:
+        ChangedMeanwhile: it is not what `mark` was made of.
+    """
+    stored = Journey.objects.select_for_update().get(pk=journey.pk)
+    if mark_of(stored) != mark:
+        raise ChangedMeanwhile
+    return stored
+
+
+@transaction.atomic
+def create_from_preset(preset: JourneyPreset, **fields: Any) -> Journey:
+    """
+    A new journey with the stages and rules of one that comes with the product.
+
+    Args:
+        fields: of Journey, the slug among them.
+
+    Raises:
+        InvalidJourney: as `create_journey`.
+    """
+    stages = [
+        {"slug": stage.slug, "name": stage.name, "name_th": stage.name_th, "colour": stage.colour}
+        for stage in preset.stages
+    ]
+    journey = create_journey(stages=stages, **fields)
+    made = {stage.slug: stage for stage in journey.stages.all()}
+    for stage in preset.stages:
+        rules = [
+            {
+                "name": rule.name, "name_th": rule.name_th, "events": list(rule.events), "where": list(rule.where),
+                "history": list(rule.history),
+            }
+            for rule in stage.rules
+        ]  # fmt: skip
+        put_rules(made[stage.slug], rules)
+    return journey
 
 
 @transaction.atomic
@@ -81,7 +143,7 @@ def put_stage(journey: Journey, slug: str, **fields: Any) -> tuple[Stage, bool]:
     if stage is None:
         if len(stages) >= MAX_STAGES:
             raise InvalidJourney([], _("A journey has at most %(most)s stages.") % {"most": MAX_STAGES})
-        stage = Stage(journey=journey, slug=slug, rank=len(stages) + 1)
+        stage = Stage(journey=journey, slug=slug, rank=stages[-1].rank + 1 if stages else 1)
     place = fields.pop("rank", None)
     for name, value in fields.items():
         setattr(stage, name, value)
@@ -90,8 +152,9 @@ def put_stage(journey: Journey, slug: str, **fields: Any) -> tuple[Stage, bool]:
     if place is not None:
         others.insert(min(place, len(others) + 1) - 1, stage)
         for rank, found in enumerate(others, start=1):
-            Stage.objects.filter(pk=found.pk).update(rank=rank)
-    stage.refresh_from_db()
+            if found.rank != rank:
+                found.rank = rank
+                found.save()
     return stage, is_new
 
 

@@ -55,7 +55,7 @@ def _join(kept: Standing, lost: Standing, ruleset: Ruleset, now: datetime) -> li
         StageMove(
             customer_id=kept.customer_id,
             journey=ruleset.journey,
-            from_stage=ruleset.stages[before] if before else None,
+            from_stage=ruleset.stages.get(before) if before else None,
             to_stage=ruleset.stages[place.stage],
             cause=StageMove.Cause.MERGE,
             event_id=place.event,

@@ -55,7 +55,7 @@ def move_customers(
             StageMove(
                 customer_id=customer,
                 journey=stage.journey,
-                from_stage=stages[standing.stage_id] if standing.stage_id else None,
+                from_stage=stages.get(standing.stage_id) if standing.stage_id else None,
                 to_stage=stage,
                 cause=StageMove.Cause.STAFF,
                 actor=actor,

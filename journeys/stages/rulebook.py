@@ -42,9 +42,11 @@ class Ruleset:
     def place(self, standing: Standing, *, with_hold: bool = True) -> Place:
         """The position as the rules see it: `with_hold`, what happened during a hold says nothing."""
         settled = [at for at in (standing.settled_at, standing.held_until if with_hold else None) if at]
+        # Nowhere, for who came to a stage in the very moment it was taken away.
+        stage = standing.stage_id if standing.stage_id in self.stages else None
         return Place(
-            stage=standing.stage_id,
-            rank=self.ranks[standing.stage_id] if standing.stage_id else -1,
+            stage=stage,
+            rank=self.ranks[stage] if stage else -1,
             since=standing.since,
             event=standing.event_id,
             rule=standing.rule_id,

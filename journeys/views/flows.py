@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ from journeys.flows.definition import Definition, InvalidDefinition, parse_defin
 from journeys.flows.naming import names_here
 from journeys.flows.outline import Names, Outline, outline, trigger_in_words
 from journeys.models import Enrolment, Flow
+from journeys.selectors import deeds
 from journeys.selectors import flows as counters
 
 NEWEST_FIRST = Sort("entered_at")
@@ -40,7 +42,7 @@ def flow_list(request: HttpRequest) -> HttpResponse:
 
 
 def _trigger(flow: Flow, names: Names) -> str:
-    definition = _read(flow.live_version.definition if flow.live_version else flow.draft)
+    definition = _read(definition_of(flow))
     return trigger_in_words(definition, names) if definition else _("cannot be read")
 
 
@@ -50,7 +52,7 @@ def flow_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """The flow as a tree of cards, each with its counters."""
     flow = get_object_or_404(Flow.objects.select_related("live_version__published_by"), slug=slug)
     live = wants(request, "counts")  # the page asks again for its counters
-    definition = _read(flow.live_version.definition if flow.live_version else flow.draft)
+    definition = _read(definition_of(flow))
     drawn: Outline | None = outline(definition, names_here()) if definition else None
     changed = flow.live_version is not None and flow.live_version.fingerprint != versions.fingerprint(flow.draft)
     context = {
@@ -77,17 +79,6 @@ def flow_pause(request: HttpRequest, slug: str) -> HttpResponse:
     return done(request, _("Paused. Whoever is inside stays where they are."), url)
 
 
-@require_POST
-@staff_required("flows.stop")
-def flow_resume(request: HttpRequest, slug: str) -> HttpResponse:
-    flow, url = _flow(slug)
-    try:
-        versions.resume(flow, now=timezone.now())
-    except versions.CannotPublish as error:
-        return refused(request, str(error), url)
-    return done(request, _("It goes on where it stopped."), url)
-
-
 def _flow(slug: str) -> tuple[Flow, str]:
     return get_object_or_404(Flow, slug=slug), reverse("journeys:flow_detail", args=[slug])
 
@@ -98,7 +89,7 @@ def run_list(request: HttpRequest, slug: str) -> HttpResponse:
     """Who is or was in the flow; by state and by step."""
     flow, _url = _flow(slug)
     state = choice_of(request, "state", _("State"), Enrolment.State.choices)
-    titles = _titles(flow.live_version.definition if flow.live_version else flow.draft)
+    titles = titles_of(definition_of(flow))
     # Somebody may still stand on a step that the live version has no more.
     standing = counters.runs(flow, staff_of(request)).order_by().values_list("step", flat=True).distinct()
     steps = titles | {step: step for step in standing if step not in titles}
@@ -125,17 +116,25 @@ def run_detail(request: HttpRequest, number: int) -> HttpResponse:
     rows = Enrolment.objects.filter(pk=number).values_list("flow", flat=True)
     flow = get_object_or_404(Flow, pk__in=rows)
     run = get_object_or_404(counters.runs(flow, staff_of(request)).select_related("event"), pk=number)
+    visits = list(run.visits.order_by("left_at", "pk"))
     context = {
         "flow": flow,
         "run": run,
-        "visits": list(run.visits.order_by("left_at", "pk")),
-        "titles": _titles(run.version.definition),
+        "visits": visits,
+        "gifts": deeds.gifts_of(run, visits),
+        "calls": deeds.calls_of(run, visits),
+        "titles": titles_of(run.version.definition),
         "messages_sent": counters.messages_of(run),
     }
     return render(request, "journeys/run_detail.html", context)
 
 
-def _titles(json: object) -> dict[str, str]:
+def definition_of(flow: Flow) -> Any:
+    """What people go through: the live version, else the draft."""
+    return flow.live_version.definition if flow.live_version else flow.draft
+
+
+def titles_of(json: object) -> dict[str, str]:
     """Each step's title by its id, in the order of the tree; nothing when the definition cannot be read."""
     definition = _read(json)
     return {card.id: card.title for card in outline(definition, names_here()).every_card()} if definition else {}
@@ -148,7 +147,7 @@ def run_retry(request: HttpRequest, number: int) -> HttpResponse:
     run = get_object_or_404(Enrolment.objects.select_related("flow"), pk=number)
     url = reverse("journeys:run_detail", args=[number])
     get_object_or_404(counters.runs(run.flow, staff_of(request)), pk=number)
-    if not repair.retry_failed([run]):
+    if not repair.retry_failed([run], now=timezone.now()):
         return refused(request, _("Another run of this customer has taken its place."), url)
     return done(request, _("It goes on where it failed."), url)
 

@@ -1,6 +1,8 @@
-"""Before a flow goes live: what stands in the way, what becomes of people inside, who could enter at once."""
+"""Before a flow goes live, goes on after a pause or is put away: what becomes of whom."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,10 +14,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.access.guards import staff_of, staff_required
+from crm.lib.htmx import render_page
+from crm.lib.spans import span_in_words
 from crm.views.parts import done, refused
-from journeys.flows import intake, people, versions
+from journeys.flows import backlog, intake, people, versions
 from journeys.flows.definition import InvalidDefinition
 from journeys.flows.impact import Fate, PeopleInside
+from journeys.forms.resuming import ResumeForm
 from journeys.models import Flow
 from journeys.simulation import flow_tests
 from journeys.simulation.flow_tests import FailingTests
@@ -100,3 +105,42 @@ def flow_archive(request: HttpRequest, slug: str) -> HttpResponse:
     except versions.CannotPublish as error:
         return refused(request, str(error), url)
     return done(request, _("Put away. %(n)s people left the flow.") % {"n": left}, url)
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required("flows.stop")
+def flow_resume(request: HttpRequest, slug: str) -> HttpResponse:
+    """What fell due during the pause, by its age. GET previews what is asked for, POST does it."""
+    flow, now = get_object_or_404(Flow, slug=slug), timezone.now()
+    url = reverse("journeys:flow_detail", args=[slug])
+    if flow.state != Flow.State.PAUSED:
+        return refused(request, _("This flow is not %(state)s.") % {"state": Flow.State.PAUSED.label}, url)
+    form = ResumeForm(request.POST if request.method == "POST" else request.GET or None)
+    asked = form.cleaned_data if form.is_bound and form.is_valid() else {"skip_older_than": None, "per_minute": None}
+    if request.method == "POST" and form.is_valid():
+        try:
+            versions.resume(flow, now=now, **asked)
+        except versions.CannotPublish as error:
+            return refused(request, str(error), url)
+        return done(request, _("It goes on where it stopped."), url)
+    context = {
+        "flow": flow,
+        "form": form,
+        "backlog": _by_age(backlog.backlog_of(flow, now=now)),
+        "prospect": None if form.errors else backlog.prospect(flow, now=now, **asked),
+    }
+    status = 422 if request.method == "POST" else 200
+    return render_page(request, "journeys/flow_resume.html", context, partial="prospect", status=status)
+
+
+def _by_age(found: backlog.Backlog) -> list[tuple[str, int]]:
+    """Each age in words with how many are of it; the total last."""
+    rows = [
+        (_("up to %(span)s") % {"span": span_in_words(_iso(age))} if age else _("longer"), number)
+        for age, number in found.by_age
+    ]
+    return [*rows, (_("in all"), found.total)]
+
+
+def _iso(age: timedelta) -> str:
+    return f"P{age.days}D" if age.days else f"PT{age.seconds // 3600}H"

@@ -47,9 +47,10 @@ def _by_priority(rule: StageRule) -> tuple[int, int]:
 @require_http_methods(["GET", "POST"])
 @staff_required("journeys.edit")
 def rule_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """A rule for `stage`; with `back` one that lets people come back there."""
     journey = any_journey(slug)
     stage = journey.stages.filter(slug=request.GET.get("stage", "")).first() or journey.stages.order_by("rank").first()
-    return _edit(request, StageRule(stage=stage), journey)
+    return _edit(request, StageRule(stage=stage, may_move_back="back" in request.GET), journey)
 
 
 @require_http_methods(["GET", "POST"])

@@ -39,7 +39,7 @@ def journey_map(request: HttpRequest, slug: str = "") -> HttpResponse:
     """Counts, conversion, value and moves of one journey; the shop's first one unless the address names another."""
     journeys, journey = journeys_and_chosen(slug)
     if journey is None:
-        return render(request, "journeys/map_none.html")
+        return render(request, "journeys/map_none.html", {"off": Journey.objects.first()})
     now = timezone.now()
     about = asked(request, now=now)
     counts = stage_counts(journey, about.customers, now=now)
@@ -99,7 +99,7 @@ def board(request: HttpRequest, slug: str = "") -> HttpResponse:
     """A column for each stage; staff move people between them by hand."""
     journeys, journey = journeys_and_chosen(slug)
     if journey is None:
-        return render(request, "journeys/map_none.html")
+        return render(request, "journeys/map_none.html", {"off": Journey.objects.first()})
     about = asked(request, now=timezone.now(), with_period=False)
     lead = Leads(journey, about)
     context = {

@@ -91,7 +91,9 @@ def test_a_flow_is_published_read_paused_and_resumed(manager: Page) -> None:
     expect(manager.locator(".tree")).to_contain_text("Regulars")
     manager.get_by_role("link", name="Publish…").click()
     for button, state in (("Publish", "live"), ("Pause", "paused"), ("Resume", "live")):
-        manager.get_by_role("button", name=button).click()
+        if button == "Resume":
+            manager.get_by_role("link", name="Resume…").click()
+        manager.get_by_role("button", name=button, exact=True).click()
         expect(manager.locator("h1 .pill")).to_have_text(state)
         flow.refresh_from_db()
         assert flow.state == state

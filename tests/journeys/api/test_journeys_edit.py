@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from journeys.models import Journey, Position, StageMove
+from journeys.models import Journey, Position, Stage, StageMove
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, UserFactory
-from tests.factories.journeys import JourneyFactory, StageFactory, StageRuleFactory
-from tests.journeys.happenings import stands
+from tests.factories.journeys import JourneyFactory, StageFactory, StageRuleFactory, live_flow
+from tests.journeys.happenings import happens, stands
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +61,30 @@ def test_a_stage_is_added_renamed_and_given_another_place(api: Program) -> None:
     assert (moved.status_code, moved.json()["rank"], moved.json()["name"]) == (200, 1, "Patron")
     assert [stage["slug"] for stage in api.get("journeys/club/").json()["stages"]] == ["patron", "guest", "member"]
     assert faults(api.put("journeys/club/stages/another/", {})) == [("/name", "required")]
+
+
+def test_a_stage_is_taken_away_and_its_people_go_where_it_is_said(api: Program) -> None:
+    path = "journeys/five-stage/stages/purchase/"
+    customer = CustomerFactory.create()
+    happens(customer, "Order Completed", order_id="1")
+
+    without, lost = api.call("DELETE", path), api.call("DELETE", path, {"move_to": "lost"})
+    done = api.call("DELETE", path, {"move_to": "retention"})
+
+    assert (without.status_code, faults(without)) == (400, [("/move_to", "invalid")])
+    assert (lost.status_code, faults(lost)) == (400, [("/move_to", "unknown_stage")])
+    assert (done.status_code, done.json()) == (200, {"moved": 1})
+    assert stands(customer)[0] == "retention"  # type: ignore[index]
+    assert api.call("DELETE", path).status_code == 404
+
+
+def test_a_stage_that_a_flow_speaks_of_is_not_taken_away(api: Program) -> None:
+    live_flow(trigger={"stage": {"journey": "five-stage", "stage": "advocacy"}})
+
+    refused = api.call("DELETE", "journeys/five-stage/stages/advocacy/")
+
+    assert refused.status_code == 409
+    assert Stage.objects.filter(journey__slug="five-stage", slug="advocacy").exists()
 
 
 def test_a_rule_that_stays_keeps_its_row_and_one_not_listed_goes(api: Program) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import Max
 
 from crm.models import Customer
 from journeys.flows import backlog, enrolment, repair, runner, versions, work
@@ -70,6 +71,23 @@ def test_the_rest_is_spread_at_so_many_a_minute_longest_overdue_first() -> None:
     assert sent == [2, 4, 5, 5]
 
 
+@pytest.mark.parametrize("skip", [None, timedelta(days=3), timedelta(days=30), timedelta(0)])
+@pytest.mark.parametrize("per_minute", [None, 1, 2, 3, 100])
+def test_what_happens_equals_the_prospect(skip: timedelta | None, per_minute: int | None) -> None:
+    flow, _people = paused(9, 8.99, 8, 5, 0, 0.5, 6, 20, 21)
+    now = day(10)
+    told = backlog.prospect(flow, skip_older_than=skip, per_minute=per_minute, now=now)
+    versions.resume(flow, now=now, skip_older_than=skip, per_minute=per_minute)
+    runs = Enrolment.objects.filter(flow=flow)
+    assert runs.filter(state="exited", reason=backlog.SKIPPED).count() == told.leave
+    active = runs.filter(state="active")
+    assert active.filter(is_paused=False, due_at__lte=now).count() == told.at_once
+    assert active.filter(is_paused=True, release_at__gt=now).count() == told.later
+    assert active.aggregate(last=Max("release_at"))["last"] == told.until
+    assert active.filter(is_paused=False, due_at__gt=now).count() == told.resting == 2
+    assert told.leave + told.at_once + told.later == 7
+
+
 def test_spreading_keeps_the_time_a_run_was_due() -> None:
     flow, (customer, _other) = paused(1, 0)
     versions.resume(flow, now=day(10), per_minute=1)
@@ -106,7 +124,7 @@ def test_a_failed_run_that_is_retried_in_a_paused_flow_waits_with_the_others() -
     Enrolment.objects.filter(pk=run.pk).update(
         state="failed", stand="", due_at=None, ended_at=day(1), memory=resume, is_paused=False
     )
-    assert repair.retry_failed([run]) == 1
+    assert repair.retry_failed([run], now=NOON) == 1
     assert run_of(customer).is_paused
     assert runner.run_due(now=day(2), limit=10) == {}
 

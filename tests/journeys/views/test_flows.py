@@ -1,12 +1,14 @@
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from crm.models import User
-from journeys.flows import runner
+from journeys.flows import runner, versions
 from journeys.models import Enrolment, Flow
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import NOON, CustomerFactory, later
@@ -74,6 +76,36 @@ class TestTheButtons:
         run.refresh_from_db()
         assert (Flow.objects.get().state, run.is_paused) == ("live", False)
         assert "is not paused" in act(manager, flow, "resume").content.decode()
+
+    def test_resuming_shows_the_backlog_and_what_would_become_of_it(self, manager: Client) -> None:
+        flow, now = live_flow(PAUSE), timezone.now()
+        for days in (0.02, 2, 5, 9, -1):
+            EnrolmentFactory.create(flow=flow, is_paused=True, due_at=now - timedelta(days=days))
+        versions.pause(flow, now=now)
+        url = f"{LIST}{flow.slug}/resume/"
+        page = manager.get(url)
+        assert [number for _age, number in page.context["backlog"]] == [1, 0, 1, 1, 1, 4]
+        assert "<b>4</b> go on at once" in page.content.decode()
+        asked = {"skip_older_than_n": "7", "skip_older_than_unit": "days", "per_minute": "1"}
+        body = manager.get(url, asked).content.decode()
+        for said in ("<b>1</b> leaves the flow", "<b>1</b> goes on at once", "<b>2</b> go on later, the last at"):
+            assert said in body
+        assert Flow.objects.get().state == "paused"
+        assert manager.post(url, asked).status_code == 302
+        assert Flow.objects.get().state == "live"
+        runs = Enrolment.objects.filter(flow=flow)
+        assert (runs.filter(state="exited").count(), runs.filter(release_at__isnull=False).count()) == (1, 2)
+
+    @pytest.mark.parametrize(
+        "asked", [{"per_minute": "0"}, {"per_minute": "x"}, {"skip_older_than_n": "-1", "skip_older_than_unit": "days"}]
+    )
+    def test_a_pace_that_is_none_resumes_nothing(self, manager: Client, asked: dict[str, str]) -> None:
+        flow = live_flow(PAUSE)
+        versions.pause(flow, now=NOON)
+        url = f"{LIST}{flow.slug}/resume/"
+        assert "Put this right" in manager.get(url, asked).content.decode()
+        assert manager.post(url, asked).status_code == 422
+        assert Flow.objects.get().state == "paused"
 
     def test_a_draft_with_faults_names_them_and_stays_a_draft(self, manager: Client) -> None:
         flow = FlowFactory(draft=BROKEN)
