@@ -2,6 +2,8 @@
 
 import os
 import signal
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 _doom: list[tuple[str, int]] = []
@@ -43,3 +45,21 @@ def before(owner: Any, name: str, point: str) -> None:
         return original(*args, **kwargs)
 
     setattr(owner, name, wrapped)
+
+
+def fork(work: Callable[[], None], doom: tuple[str, int] | None) -> int:
+    """Do `work` in a child that dies where `doom` says; return its process id. It exits with 1 when it raises."""
+    child = os.fork()
+    if child:
+        return child
+    if doom:
+        at(*doom)
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(status)

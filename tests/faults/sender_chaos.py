@@ -15,13 +15,14 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import django
+
+from tests.faults import dying
 
 KINDS = ("sandbox", "key", "lookup", "never")
 CUSTOMERS, EACH = 12, 4
@@ -61,7 +62,7 @@ def break_workers(kind: str, books: str, seed: int) -> dict[str, Any]:
         is_doomed = rounds <= DOOMED_ROUNDS
         connection.close()  # a connection must not be shared with a child
         dooms = [(chance.choice(points), 1) if is_doomed else None for _ in range(2)]
-        workers = [_fork(partial(_work, now), doom) for doom in dooms]
+        workers = [dying.fork(partial(_work, now), doom) for doom in dooms]
         killed += sum(os.WIFSIGNALED(os.waitpid(worker, 0)[1]) for worker in workers)
         if not is_doomed and not _pending():
             break
@@ -94,29 +95,11 @@ def _queue(kind: str, books: str) -> datetime:
     return NOON
 
 
-def _fork(work: Callable[[], None], doom: tuple[str, int] | None) -> int:
-    """Do `work` in a child that dies where `doom` says; return its process id."""
-    child = os.fork()
-    if child:
-        return child
-    from tests.faults import dying
-
-    if doom:
-        dying.at(*doom)
-    status = 1
-    try:
-        work()
-        status = 0
-    finally:
-        os._exit(status)
-
-
 def _work(now: datetime) -> None:
     """One tick of a worker, with the points at which it may die."""
     from messaging.outbox import claims, clearance, delivery, results
     from messaging.outbox.reconcile import reconcile
     from messaging.outbox.sender import send_due
-    from tests.faults import dying
 
     dying.after(claims, "claim", "claimed")
     dying.after(clearance, "clear", "cleared")
