@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy as _
 from crm.events import types
 from journeys.models import Enrolment
 from journeys.selectors.results import Group
-from messaging.channels.reasons import label_of
 
 register = template.Library()
 # The words that steps leave on their visits (journeys.flows.steps).
@@ -86,12 +85,6 @@ def outcome(word: str) -> str:
 def run_state(state: str) -> str:
     """The state of a run, in words."""
     return str(Enrolment.State(state).label)
-
-
-@register.filter
-def message_reason(code: str) -> str:
-    """Why a message is withheld or held, in words."""
-    return str(label_of(code))
 
 
 @register.filter

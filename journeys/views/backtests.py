@@ -25,7 +25,7 @@ from journeys.forms.backtests import BacktestForm
 from journeys.models import Backtest, Flow
 from journeys.simulation.backtest import rows
 from journeys.simulation.backtest.backtest import CannotBacktest
-from journeys.simulation.backtest.report import Report, from_json
+from journeys.simulation.backtest.report import Report, StepReport, from_json
 from journeys.simulation.why import TITLES
 from journeys.simulation.words import reason_in_words, titles_of
 
@@ -94,12 +94,20 @@ def _shown(run: Backtest, shop: Shop) -> dict[str, Any]:
             (reason_in_words(reason, of_message=True), number) for reason, number in report.withheld.most_common()
         ],
         "held": [(reason_in_words(reason, of_message=True), number) for reason, number in report.held.most_common()],
-        "steps": [(titles.get(step, step), found) for step, found in _in_order(report, titles)],
+        "steps": [_step(titles.get(step, step), found) for step, found in _in_order(report, titles)],
         "is_of_this_draft": versions.fingerprint(run.definition) == versions.fingerprint(run.flow.draft),
     }
 
 
-def _in_order(report: Report, titles: dict[str, str]) -> list[tuple[str, Any]]:
+def _step(title: str, found: StepReport) -> dict[str, Any]:
+    reasons = [*found.held.most_common(), *found.withheld.most_common()]
+    return {
+        "title": title, "sent": found.sent, "outcomes": found.outcomes.most_common(),
+        "kept_back": [(reason_in_words(reason, of_message=True), number) for reason, number in reasons],
+    }  # fmt: skip
+
+
+def _in_order(report: Report, titles: dict[str, str]) -> list[tuple[str, StepReport]]:
     """As the steps stand in the flow."""
     order = {step: number for number, step in enumerate(titles)}
     return sorted(report.steps.items(), key=lambda item: order.get(item[0], len(order)))

@@ -49,8 +49,10 @@ def part(plan: Plan, *, since: datetime, until: datetime, most: int, after: int,
     tried = events.filter(occurred_at__gte=oldest) if oldest else events
     ahead = tried.filter(customer__gt=after).order_by("customer")
     last = ahead.values_list("customer", flat=True)[size - 1 : size].first()
-    if last is not None:
+    if last is not None and ahead.filter(customer__gt=last).exists():
         ahead = ahead.filter(customer__lte=last)
+    else:
+        last = None
     rows = ahead.order_by("occurred_at", "pk").values_list("customer", "pk", "name", "occurred_at", "properties")
     found = [(customer, Fact(pk, name, at, said)) for customer, pk, name, at, said in rows.iterator(CHUNK)]
     return Part(found, last)
