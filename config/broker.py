@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_q.brokers import Broker
 from django_q.brokers.orm import ORM
@@ -20,11 +21,13 @@ from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
-from config.schedules import HEARTBEAT, TICK
+from config.lookout import Lookout
+from config.schedules import HEARTBEAT, STEPS, TICK
 
 logger = logging.getLogger("waymark.worker")
 
 WORKER_VARIABLE = "WAYMARK_WORKER"
+LOOK_SECONDS = 1
 LOOK_AHEAD = 50  # waiting tasks that are looked at before a bell is rung; there are only as many kinds as bells
 
 Fetched = list[tuple[Any, str]]
@@ -35,6 +38,11 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
 
     # None while a tick is being pushed: the pause is counted from the end of that, and the queue has its turn first.
     _next_tick: float | None = 0.0
+    _next_look = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lookout = Lookout()
 
     def dequeue(self) -> Fetched | None:
         if self._next_tick is None:
@@ -43,8 +51,22 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
             self._next_tick = None
             worker = os.environ.get(WORKER_VARIABLE, "qcluster")
             return [(None, package(HEARTBEAT, worker)), *((None, package(func)) for func in TICK)]
+        elif self._is_step_due():
+            return [(None, package(STEPS))]
         fetched: Fetched | None = super().dequeue()
         return fetched
+
+    def _is_step_due(self) -> bool:
+        """Look for it once a second: a tick is far too seldom for steps that fall due at a time of their own."""
+        if time.monotonic() < self._next_look:
+            return False
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        try:
+            return self._lookout.calls(timezone.now())
+        except DatabaseError as problem:
+            logger.warning("the database does not say what is due (%s)", problem)
+            connection.close()
+            return False
 
     def waiting(self) -> list[str]:
         """The packages that no worker has taken yet, oldest first."""

@@ -15,11 +15,13 @@ class Nightly(NamedTuple):
 # Handed out every TICK_SECONDS by the worker's own broker (config/broker.py). The heartbeat goes first: it proves that
 # queue, pool and database work, whatever the work behind it does.
 HEARTBEAT = "crm.tasks.beat"
+# Handed out by itself as well, when a step falls due between two ticks (config/lookout.py).
+STEPS = "journeys.tasks.run_due"
 TICK = (
     "crm.tasks.retry_reactions",
     "crm.tasks.flag_late",
     "crm.tasks.refresh_segments",
-    "journeys.tasks.run_due",
+    STEPS,
     "messaging.tasks.send_due",
     "journeys.tasks.replay_journeys",
     "journeys.tasks.run_backtests",
@@ -29,7 +31,7 @@ TICK = (
 
 # What answers a bell rung on commit (crm/lib/bell.py).
 BELLS = {
-    "run_due": "journeys.tasks.run_due",
+    "run_due": STEPS,
     "deliver_hooks": "crm.tasks.deliver_hooks",
     "send_due": "messaging.tasks.send_due",
     "refresh_segments": "crm.tasks.refresh_segments",
@@ -41,6 +43,7 @@ NIGHT = time(3, 0)
 # django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
 NIGHTLY = (
     Nightly("assess-health", "journeys.tasks.assess_health", NIGHT),
+    Nightly("forget-lateness", "journeys.tasks.forget_lateness", time(3, 10)),
     Nightly("prune", "crm.tasks.prune", time(3, 10)),
     Nightly("refresh-segments", "crm.tasks.refresh_all_segments", time(3, 5)),
 )

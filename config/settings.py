@@ -50,6 +50,8 @@ CREDENTIALS_KEY = _secret("CREDENTIALS_KEY", "development-only-credentials-key-3
 # Peppers the hash of suppressed addresses, so that erasing a person keeps "never write here again".
 SUPPRESSION_PEPPER = _secret("SUPPRESSION_PEPPER", "development-only-suppression-pepper")
 
+# Lets a monitor read /metrics; without it there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])

@@ -10,6 +10,7 @@ from django.db.models import Q
 from crm.lib import health
 from crm.lib.health import Finding
 from crm.rules import InvalidRule
+from journeys.flows import punctuality
 from journeys.flows.definition import InvalidDefinition, parse_definition
 from journeys.models import Enrolment, FlowVersion, StageRule
 from journeys.stages import rulebook
@@ -33,6 +34,20 @@ def flows(now: datetime) -> Iterator[Finding]:
         )
     if not lost and not overdue:
         yield health.ok("every enrolment rests on one thing, and none is overdue")
+
+
+@health.check("punctuality of flows")
+def lateness(now: datetime) -> Iterator[Finding]:
+    """Steps are taken when they are due."""
+    found = punctuality.of_last_hour(now)
+    if not found.runs:
+        yield health.ok("no step was due in the last hour")
+        return
+    said = f"of {found.runs:,} steps in the last hour half were at most {found.p50:g} s late, 95 of 100 {found.p95:g} s"
+    if found.p95 > punctuality.GOOD:
+        yield health.warning(said, "More workers share the work: TASK_WORKERS, or another `manage.py worker`.")
+    else:
+        yield health.ok(said)
 
 
 @health.check("stage rules and flow definitions")

@@ -8,7 +8,7 @@ from django.dispatch import receiver
 
 from crm.events.signals import customers_merged, events_recorded
 from crm.models import Customer, Event
-from journeys import conditions, health  # noqa: F401 - importing them is what registers them
+from journeys import conditions, health, metrics  # noqa: F401 - importing them is what registers them
 from journeys import events as _vocabulary  # noqa: F401 - likewise
 from journeys.flows import enrolment, listening
 from journeys.flows import merging as enrolments

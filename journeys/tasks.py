@@ -3,13 +3,14 @@
 from django.utils import timezone
 
 from crm.lib.rounds import work_off
-from journeys.flows import work
+from journeys.flows import punctuality, runner, work
 from journeys.flows.listening import BELL
 from journeys.simulation.backtest import rows as backtests
 from journeys.stages import health, replaying
 from journeys.stages.replaying import BELL as REPLAY_BELL
 
-PER_ROUND = 1_000
+# A batch a round: `now` is then when it is taken (flows.punctuality).
+PER_ROUND = runner.BATCH
 
 
 def run_due() -> str:
@@ -36,3 +37,8 @@ def run_backtests() -> str:
 def assess_health() -> str:
     """Set the health of every position by the days since the last sign of life. Nightly."""
     return f"{health.assess_all(now=timezone.now())} changes"
+
+
+def forget_lateness() -> str:
+    """Delete what is known of how late steps were taken before yesterday. Nightly."""
+    return f"{punctuality.forget(timezone.now())} batches"

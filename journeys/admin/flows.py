@@ -20,7 +20,7 @@ from crm.models import User
 from journeys.flows import repair, versions
 from journeys.flows.definition import InvalidDefinition
 from journeys.flows.versions import CannotPublish
-from journeys.models import Backtest, DraftEdit, Enrolment, Flow, FlowTest, FlowVersion, Intake, StepVisit
+from journeys.models import Backtest, DraftEdit, Enrolment, Flow, FlowTest, FlowVersion, Intake, Lateness, StepVisit
 from journeys.simulation import flow_tests
 from journeys.simulation.flow_tests import FailingTests
 
@@ -125,7 +125,7 @@ class EnrolmentAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Try failed enrolments again"))
     def retry(self, request: HttpRequest, runs: QuerySet[Enrolment]) -> None:
-        count = repair.retry_failed(runs)
+        count = repair.retry_failed(runs, now=timezone.now())
         said = ngettext("%(n)s enrolment goes on.", "%(n)s enrolments go on.", count) % {"n": count}
         self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
 
@@ -137,6 +137,16 @@ class StepVisitAdmin(ReadOnlyAdmin):
     list_select_related = ("flow", "enrolment")
     search_fields = ("=step", "enrolment__customer__search_text")
     ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(Lateness)
+class LatenessAdmin(ReadOnlyAdmin):
+    """`manage.py doctor` and /metrics read the last hour of it."""
+
+    list_display = ("at", "counts")
+    search_fields = ("=at",)
+    ordering = ("-at",)
     show_full_result_count = False
 
 

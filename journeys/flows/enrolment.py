@@ -250,6 +250,7 @@ def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now
         event_id=entry.fact.id if entry.fact else None,
         context=dict(entry.context),
         entered_at=entry.at,
+        ready_at=now,
         goal_until=calendar.add(entry.at, parse_duration(goal.within), person.zone) if goal else None,
         **_first_columns(entry, plan, person, since, now),
     )

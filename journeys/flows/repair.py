@@ -13,7 +13,7 @@ from journeys.models import Enrolment, Flow
 
 
 @transaction.atomic
-def retry_failed(runs: Iterable[Enrolment]) -> int:
+def retry_failed(runs: Iterable[Enrolment], *, now: datetime) -> int:
     """
     Put failed runs back where they stood, due as they were; return how many.
 
@@ -28,10 +28,12 @@ def retry_failed(runs: Iterable[Enrolment]) -> int:
         run.state, run.ended_at, run.error = Enrolment.State.ACTIVE, None, ""
         run.stand, run.awaits, run.due_at = resume["stand"], resume["awaits"], datetime.fromisoformat(resume["due_at"])
         run.is_paused, run.release_at = run.flow.state == Flow.State.PAUSED, None
+        run.ready_at = now
         run.save(
             update_fields=[
                 "is_paused",
                 "release_at",
+                "ready_at",
                 "state",
                 "ended_at",
                 "error",

@@ -20,7 +20,7 @@ from django.db import transaction
 from crm.events import log
 from crm.lib import zones
 from crm.models import Shop
-from journeys.flows import answers, interpreter, plans, rows
+from journeys.flows import answers, interpreter, plans, punctuality, rows
 from journeys.flows.effects import PERFORMERS, Order
 from journeys.flows.interpreter import NO_FACTS, Outcome, Planned, State, Status
 from journeys.flows.listening import RULE, ruled_out
@@ -84,7 +84,10 @@ def run_due(*, now: datetime, limit: int) -> Counter[str]:
 @transaction.atomic
 def _run_batch(now: datetime, limit: int) -> Counter[str]:
     claimed = list(Enrolment.objects.due(now).with_customer().locked(skip=True)[:limit])
-    return take(claimed, now=now) if claimed else Counter()
+    if not claimed:
+        return Counter()
+    punctuality.note(claimed, now=now)
+    return take(claimed, now=now)
 
 
 def take(claimed: Sequence[Enrolment], *, now: datetime) -> Counter[str]:

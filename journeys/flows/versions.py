@@ -160,7 +160,7 @@ def resume(
         backlog.skip(flow, older_than=skip_older_than, now=now)
     if per_minute is not None:
         backlog.spread(flow, per_minute=per_minute, now=now)
-    Enrolment.objects.active().filter(flow=flow, release_at=None).update(is_paused=False)
+    Enrolment.objects.active().filter(flow=flow, release_at=None).update(is_paused=False, ready_at=now)
     bell.ring(BELL)
 
 

@@ -4,6 +4,7 @@ from journeys.models.draft import DraftEdit
 from journeys.models.enrolment import Enrolment, StepVisit
 from journeys.models.flow import Flow, FlowVersion, Intake
 from journeys.models.journey import Journey, Stage
+from journeys.models.lateness import Lateness
 from journeys.models.move import StageMove
 from journeys.models.position import Health, Position
 from journeys.models.rule import StageRule
@@ -19,6 +20,7 @@ __all__ = [
     "Health",
     "Intake",
     "Journey",
+    "Lateness",
     "Position",
     "Stage",
     "StageMove",

@@ -81,6 +81,8 @@ class Enrolment(models.Model):
     is_paused = models.BooleanField(_("paused"), default=False)
     # A backlog is let go little by little: paused until then (journeys.flows.backlog).
     release_at = models.DateTimeField(_("let go"), null=True, blank=True, editable=False)
+    # It could not be taken before, although it was due: learnt of late, paused, or failed (flows.punctuality).
+    ready_at = models.DateTimeField(null=True, blank=True, editable=False)
     memory = models.JSONField(default=dict, blank=True, editable=False)
 
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from crm.lib import health as socket
 from journeys import health
-from journeys.models import Enrolment, FlowVersion, StageRule
+from journeys.models import Enrolment, FlowVersion, Lateness, StageRule
 from tests.factories.crm import NOON
 from tests.factories.journeys import EnrolmentFactory
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def said() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for check in (health.flows, health.definitions):
+    for check in (health.flows, health.lateness, health.definitions):
         for finding in check(NOON):
             found.setdefault(finding.level, []).append(finding.message)
     return found
@@ -27,6 +27,7 @@ def test_a_sound_shop_is_ok() -> None:
     assert said() == {
         "ok": [
             "every enrolment rests on one thing, and none is overdue",
+            "no step was due in the last hour",
             "stage rules and flow definitions can be read",
         ]
     }
@@ -37,6 +38,18 @@ def test_steps_long_overdue_and_failed_runs_are_told() -> None:
     EnrolmentFactory.create(state="failed", due_at=None, ended_at=NOON, stand="")
     assert said()["error"] == ["1 steps are overdue by more than 15 minutes"]
     assert said()["warning"] == ["1 enrolments have failed"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "level", "message"),
+    [
+        ({"0.2": 95, "9": 5}, "ok", "half were at most 0.2 s late, 95 of 100 0.2 s"),
+        ({"0.2": 1199, "9": 81}, "warning", "half were at most 0.2 s late, 95 of 100 9 s"),
+    ],
+)
+def test_the_lateness_of_the_last_hour_is_told(counts: dict[str, int], level: str, message: str) -> None:
+    Lateness.objects.create(at=NOON, counts=counts)
+    assert f"of {sum(counts.values()):,} steps in the last hour {message}" in said()[level]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from journeys.models import (
     FlowVersion,
     Intake,
     Journey,
+    Lateness,
     Position,
     Stage,
     StageMove,
@@ -33,10 +34,10 @@ from tests.journeys.happenings import day
 pytestmark = pytest.mark.django_db
 
 MODELS = [
-    Backtest, DraftEdit, Enrolment, Flow, FlowTest, FlowVersion, Intake, Journey, Position, Stage, StageMove, StageRule,
-    StepVisit,
+    Backtest, DraftEdit, Enrolment, Flow, FlowTest, FlowVersion, Intake, Journey, Lateness, Position, Stage, StageMove,
+    StageRule, StepVisit,
 ]  # fmt: skip
-READ_ONLY = [Backtest, DraftEdit, Enrolment, FlowTest, FlowVersion, Intake, Position, StageMove, StepVisit]
+READ_ONLY = [Backtest, DraftEdit, Enrolment, FlowTest, FlowVersion, Intake, Lateness, Position, StageMove, StepVisit]
 
 
 @pytest.fixture

@@ -214,10 +214,10 @@ def test_a_failed_run_is_taken_up_where_it_stood_when_staff_retry_it(
     with monkeypatch.context() as patch:
         patch.setitem(PERFORMERS, SendMessage, lambda orders, now: 1 / 0)  # type: ignore[arg-type]
         runner.run_due(now=day(1), limit=10)
-    assert repair.retry_failed([run_of(customer)]) == 1
+    assert repair.retry_failed([run_of(customer)], now=day(2)) == 1
     assert runner.run_due(now=day(2), limit=10) == {"completed": 1}
     assert done(customer) == [("pause", "waited"), ("hi", "queued")]
-    assert repair.retry_failed([run_of(customer)]) == 0
+    assert repair.retry_failed([run_of(customer)], now=day(2)) == 0
 
 
 def test_a_crash_leaves_nothing_half_done(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,71 @@
+"""What a monitor reads."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from crm.models import Heartbeat
+from journeys.models import Lateness
+from tests.factories.crm import NOON
+from tests.factories.journeys import EnrolmentFactory
+
+TOKEN = "a-token-of-the-monitor"
+
+
+@pytest.fixture
+def scrape(client, settings):
+    settings.METRICS_TOKEN = TOKEN
+
+    def read() -> list[str]:
+        with time_machine.travel(NOON, tick=False):
+            answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        return [line for line in answer.content.decode().splitlines() if not line.startswith("#")]
+
+    return read
+
+
+@pytest.mark.django_db
+def test_without_a_token_in_the_settings_there_is_no_such_page(client, settings):
+    settings.METRICS_TOKEN = ""
+
+    assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+
+
+@pytest.mark.parametrize("shown", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
+def test_without_the_right_one_nothing_is_told(client, settings, shown):
+    settings.METRICS_TOKEN = TOKEN
+
+    answer = client.get("/metrics", headers=shown)
+
+    assert (answer.status_code, answer.content) == (401, b"A token is needed.\n")
+
+
+@pytest.mark.django_db
+def test_a_fresh_installation_has_figures(scrape):
+    assert scrape() == [
+        "waymark_reactions_failed 0",
+        "waymark_runs_taken 0",
+        'waymark_step_lateness_seconds{quantile="0.5"} 0',
+        'waymark_step_lateness_seconds{quantile="0.95"} 0',
+        "waymark_steps_overdue 0",
+        "waymark_tasks_queued 0",
+    ]
+
+
+@pytest.mark.django_db
+def test_lateness_backlog_and_heartbeat_are_told(scrape):
+    Lateness.objects.create(at=NOON, counts={"0.5": 90, "3": 8, "70": 2})
+    Heartbeat.objects.create(name="worker:a:1", beat_at=NOON - timedelta(seconds=7))
+    EnrolmentFactory(due_at=NOON)
+
+    assert scrape() == [
+        "waymark_reactions_failed 0",
+        "waymark_runs_taken 100",
+        'waymark_step_lateness_seconds{quantile="0.5"} 0.5',
+        'waymark_step_lateness_seconds{quantile="0.95"} 3',
+        "waymark_steps_overdue 1",
+        "waymark_tasks_queued 0",
+        "waymark_worker_heartbeat_age_seconds 7",
+    ]
