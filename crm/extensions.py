@@ -78,6 +78,7 @@ class WorkItem:
     at: datetime | None = None
     tone: str = ""  # "", "warn" or "bad"
     action: WorkAction | None = None
+    outcomes: Sequence[str] = ()  # buttons instead of the action's one: each posts itself as `outcome` to its URL
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def _task(task: Task, user: User, now: datetime) -> WorkItem:
         at=task.due_at,
         tone="bad" if task.due_at and task.due_at < now else "",
         action=WorkAction(_("Done"), done) if may(user, "tasks.edit") else None,
+        outcomes=task.outcomes if may(user, "tasks.edit") else (),
     )
 
 

@@ -617,6 +617,7 @@ class Migration(migrations.Migration):
                 ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
                 ('done_at', models.DateTimeField(blank=True, null=True, verbose_name='done')),
                 ('outcome', models.CharField(blank=True, max_length=64, verbose_name='outcome')),
+                ('outcomes', models.JSONField(blank=True, default=list, editable=False, verbose_name='possible outcomes')),
                 ('cause', models.CharField(blank=True, editable=False, max_length=100, verbose_name='made by')),
                 ('dedupe_key', models.CharField(blank=True, editable=False, max_length=200, null=True, unique=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created')),

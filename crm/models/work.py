@@ -67,7 +67,13 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
 
 class Task(Factual, models.Model):
-    """Something a member of staff is to do. `cause` says what made it, e.g. "flow:review-request"."""
+    """
+    Something a member of staff is to do. `cause` says what made it, e.g. "flow:review-request".
+
+    `outcomes` are what may come of it, in the words of whoever made it and waits for one of them; any other will do too.
+    """
+
+    OUTCOME_LENGTH = 64
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     customer = models.ForeignKey(
@@ -81,7 +87,8 @@ class Task(Factual, models.Model):
     )  # fmt: skip
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
-    outcome = models.CharField(_("outcome"), max_length=64, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=OUTCOME_LENGTH, blank=True)
+    outcomes = models.JSONField(_("possible outcomes"), default=list, blank=True, editable=False)
     cause = models.CharField(_("made by"), max_length=100, blank=True, editable=False)
     # One task per cause that must not repeat (a flow's step for one enrolment).
     dedupe_key = models.CharField(max_length=200, unique=True, null=True, blank=True, editable=False)

@@ -63,9 +63,14 @@ def add_task(
 
 @transaction.atomic
 def complete_task(task: Task, *, now: datetime, outcome: str = "") -> Task:
-    """Done. Saying it twice keeps the first time."""
+    """
+    Done. Saying it twice keeps the first time.
+
+    Args:
+        outcome: what came of it: one of `task.outcomes`, for which a flow may wait, or any other words.
+    """
     if task.done_at is None:
-        task.done_at, task.outcome = now, outcome.strip()[:64]
+        task.done_at, task.outcome = now, outcome.strip()[: Task.OUTCOME_LENGTH]
         task.facts_deferred = True
         task.save(update_fields=["done_at", "outcome"])
         log.record_many(task.facts(), now=now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -70,9 +71,12 @@ def _section(section: extensions.WorkSection, user: User, now: datetime) -> Sect
 @require_POST
 @staff_required("tasks.edit")
 def task_done(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Tick a task off, on Today or on the customer's page."""
+    """Tick a task off, on Today or on the customer's page; perhaps with what came of it."""
     task = found(Task.objects.for_user(staff_of(request)), public_id)
-    work.complete_task(task, now=timezone.now())
+    outcome = request.POST.get("outcome", "")
+    if len(outcome) > Task.OUTCOME_LENGTH:
+        raise BadRequest(_("That is too long for an outcome."))
+    work.complete_task(task, now=timezone.now(), outcome=outcome)
     return _acted(request, _("Done: %(task)s") % {"task": task.title})
 
 

@@ -25,6 +25,7 @@ def open_(orders: Sequence[Order[OpenTask]], now: datetime) -> None:
                 owners.get(order.run.customer_id) if order.effect.assign == OWNER else staff.get(order.effect.assign)
             ),
             due_at=order.effect.due_at,
+            outcomes=list(order.effect.outcomes),
             cause=f"flow:{order.flow.slug}",
             dedupe_key=order.key,
             created_at=now,

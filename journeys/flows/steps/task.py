@@ -25,11 +25,12 @@ TASK_DONE = "Task Completed"
 
 @dataclass(frozen=True, slots=True)
 class OpenTask(Effect):
-    """`assign` is OWNER (the customer's owner), a username, or "" for whoever takes it."""
+    """`assign` is OWNER (the customer's owner), a username, or "" for whoever takes it; `outcomes` what is waited for."""
 
     title: str
     assign: str
     due_at: datetime | None
+    outcomes: tuple[str, ...] = ()
 
 
 class OutcomePath(Shape):
@@ -89,8 +90,9 @@ class Task(Step):
 
     def take(self, moment: Moment) -> Decision:
         due_at = calendar.add(moment.now, parse_duration(self.due), moment.zone) if self.due else None
-        task = OpenTask(self.title, self.assign or "", due_at)
         wait = self.wait_for_outcome
+        outcomes = tuple(path.outcome for path in wait.then) if wait else ()
+        task = OpenTask(self.title, self.assign or "", due_at, outcomes)
         if wait is None:
             return Go("opened", effects=[] if moment.again else [task])
         if moment.woken_by is not None:

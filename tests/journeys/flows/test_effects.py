@@ -137,6 +137,15 @@ def test_the_outcome_staff_note_on_a_task_decides_the_path(customer: Customer) -
     assert Task.objects.count() == 1
 
 
+def test_a_task_knows_the_outcomes_its_flow_waits_for(customer: Customer) -> None:
+    enter(customer, CALL, {"id": "plain", "type": "task", "title": "Look"})
+    assert Task.objects.get().outcomes == ["reached"]
+    work.complete_task(Task.objects.get(), now=day(2), outcome="no answer")
+    runner.run_due(now=day(2), limit=10)
+    assert Task.objects.get(title="Look").outcomes == []
+    assert done(run_of(customer))[:2] == [("call", "done"), ("write", "queued")]
+
+
 def test_a_task_of_another_run_of_the_same_step_wakes_only_its_own(customer: Customer) -> None:
     enter(customer, CALL, reentry={"policy": "always"})
     happens(customer, "Checkout Started", day(1.5))
