@@ -14,6 +14,15 @@ from crm.api.fields import CustomerField, Given, Shape, at_most
 from crm.lib.durations import parse_duration
 from journeys.api import definitions
 from journeys.api.definitions import DEFINITION_SCHEMA, DefinitionFaultShape, DefinitionField
+from journeys.api.result_shapes import (
+    GroupShape,
+    HeldOutShape,
+    LiftShape,
+    PathShape,
+    PeriodShape,
+    StepMessagesShape,
+    VersionShape,
+)
 from journeys.flows import versions
 from journeys.flows.impact import Fate, PeopleInside
 from journeys.models import Flow
@@ -181,19 +190,6 @@ ENROLLED_SCHEMA = {
 }
 
 
-class GroupShape(Shape):
-    people = serializers.IntegerField()
-    converted = serializers.IntegerField()
-    rate = serializers.FloatField(help_text="a share of 1")
-
-
-class LiftShape(Shape):
-    treated = GroupShape()
-    held_out = GroupShape()
-    difference = serializers.FloatField(help_text="of the rates; a share of 1")
-    interval = serializers.ListField(child=serializers.FloatField(), help_text="95 %, from and to")
-
-
 class StepResultsShape(Shape):
     entered = serializers.IntegerField()
     waiting = serializers.IntegerField()
@@ -221,4 +217,11 @@ class ResultsShape(Shape):
     held_out = serializers.IntegerField()
     goals = serializers.IntegerField(help_text="reached within their time")
     lift = LiftShape(allow_null=True, help_text="null while nobody is held out")
+    held_out_by = HeldOutShape(help_text="the flow's own share, and the shop's control group")
+    conversion = GroupShape(help_text="of the runs that were not held out")
+    periods = PeriodShape(many=True, help_text="those runs by the month they began, on the shop's clock")
+    paths = PathShape(many=True)
+    messages = StepMessagesShape(many=True)
+    versions = VersionShape(many=True, help_text="those runs by version, the newest first")
+    exits = serializers.DictField(child=serializers.IntegerField(), help_text="who left early, by reason")
     steps = serializers.DictField(child=StepResultsShape(), help_text="by step id")

@@ -26,7 +26,7 @@ from crm.lib.paging import Sort
 from crm.models import Customer
 from crm.services import identities
 from crm.services.identities import Identities
-from journeys.api import definitions
+from journeys.api import definitions, result_shapes
 from journeys.api.flow_shapes import (
     ENROLLED_SCHEMA,
     FIGURES,
@@ -52,7 +52,6 @@ from journeys.flows.enrolment import Entry
 from journeys.flows.impact import PeopleInside
 from journeys.models import Flow
 from journeys.selectors import flows as counters
-from journeys.selectors import results
 from journeys.simulation import flow_tests
 from journeys.simulation.flow_tests import FailingTests
 
@@ -222,10 +221,11 @@ class FlowView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         flow = self.get_object()
         count = counters.flow_counts([flow])[flow.pk]
         steps = {
-            step: {**asdict(found), "withheld": dict(found.withheld)}
+            step: {**asdict(found), "withheld": {why.label: why.n for why in found.withheld}}
             for step, found in counters.step_counts(flow).items()
         }
-        answer = {**{name: getattr(count, name) for name in FIGURES}, "lift": results.lift_of(flow), "steps": steps}
+        answer = {**{name: getattr(count, name) for name in FIGURES}, "steps": steps}
+        answer |= result_shapes.in_full(flow, now=self.now)
         return Response(ResultsShape(answer, context=self.get_serializer_context()).data)
 
     def _edit(self, changes: Mapping[str, Any]) -> Response:

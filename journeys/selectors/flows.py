@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from django.db.models import Case, Count, F, Q, QuerySet, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 
 from crm.lib.memo import once
 from crm.models import Customer, User
@@ -17,6 +18,14 @@ from messaging.models import Message
 State = Enrolment.State
 MOST_RUNS = 12
 GONE_OUT = (Message.State.SENT, Message.State.DELIVERED)
+# Of a visit: its run came to the step once more, and stands there or has left it again.
+CAME_AGAIN = Q(
+    Exists(
+        StepVisit.objects.filter(
+            enrolment=OuterRef("enrolment"), step=OuterRef("step"), visit__gt=OuterRef("visit"),
+        )
+    )
+) | Q(enrolment__step=F("step"), enrolment__state__in=[State.ACTIVE, State.FAILED])  # fmt: skip
 UNCLEAR = (Message.State.UNKNOWN, Message.State.UNKNOWN_FINAL)
 STUCK = (Message.State.FAILED, Message.State.DEAD)
 
@@ -43,6 +52,14 @@ class FlowCount:
         return round(100 * self.goals / treated) if treated else 0
 
 
+class Withheld(NamedTuple):
+    """How many messages were withheld for a reason: in words, and as rows carry it."""
+
+    label: str
+    n: int
+    reason: str
+
+
 @dataclass(slots=True)
 class StepCount:
     """
@@ -50,9 +67,9 @@ class StepCount:
 
     Attributes:
         entered: runs that came to it; `waiting` of them stand there now, `failed` were set aside there.
-        outcomes: how it went for those who left, by the visit's word.
+        outcomes: how it went for those who left, by the visit's word. Who came twice counts as they left it last.
         sent, delivered, failed_messages, unclear, on_the_way: messages of a send step, by what became of them.
-        withheld: (reason in words, how many), the most frequent first.
+        withheld: the most frequent reason first.
         converted: runs that reached the goal after the step.
     """
 
@@ -65,7 +82,7 @@ class StepCount:
     failed_messages: int = 0
     unclear: int = 0
     on_the_way: int = 0
-    withheld: list[tuple[str, int]] = field(default_factory=list)
+    withheld: list[Withheld] = field(default_factory=list)
     converted: int = 0
 
 
@@ -86,7 +103,7 @@ def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
 
 
 def step_counts(flow: Flow) -> dict[str, StepCount]:
-    """Counters of the flow's steps by step id, in four queries."""
+    """Counters of the flow's steps by step id, in five queries."""
     found: dict[str, StepCount] = defaultdict(StepCount)
     standing = Enrolment.objects.filter(flow=flow, state__in=[State.ACTIVE, State.FAILED])
     for row in standing.values("step", "state").annotate(n=Count("pk")).order_by():
@@ -100,12 +117,38 @@ def step_counts(flow: Flow) -> dict[str, StepCount]:
     for visit in visits:
         found[visit["step"]].entered += visit["n"]
         found[visit["step"]].outcomes[visit["outcome"]] = visit["n"]
+    for again in _left_again(flow).values("step", "outcome").annotate(n=Count("pk")).order_by():
+        count = found[again["step"]]
+        count.entered -= again["n"]
+        count.outcomes[again["outcome"]] -= again["n"]
     converted = StepVisit.objects.filter(flow=flow, enrolment__goal_at__gte=F("left_at"))
     reached = converted.values_list("step").annotate(n=Count("enrolment", distinct=True)).order_by()
     for step, number in reached:
         found[step].converted = number
     _count_messages(flow, found)
     return dict(found)
+
+
+def _left_again(flow: Flow) -> QuerySet[StepVisit]:
+    """Visits of runs that came to the same step again later; few runs ever do (interpreter.State.visit)."""
+    several = Enrolment.objects.filter(flow=flow, visit__gt=1)
+    return StepVisit.objects.filter(CAME_AGAIN, flow=flow, enrolment__in=several.values("pk"))
+
+
+def runs_at(runs: QuerySet[Enrolment], *, step: str, at: str = "", outcome: str = "") -> QuerySet[Enrolment]:
+    """
+    The runs behind a counter of a step: who came to it, or of these those `at` "waiting" (there now), "failed" or
+    "converted", or those for whom it went as `outcome` says.
+    """
+    visits = StepVisit.objects.filter(enrolment=OuterRef("pk"), step=step)
+    standing = Q(step=step, state__in=[State.ACTIVE, State.FAILED])
+    if outcome:
+        return runs.filter(Exists(visits.filter(~CAME_AGAIN, outcome=outcome)))
+    if at == "converted":
+        return runs.filter(Exists(visits.filter(left_at__lte=OuterRef("goal_at"))))
+    if at:
+        return runs.filter(step=step, state=State.ACTIVE if at == "waiting" else State.FAILED)
+    return runs.filter(standing | Exists(visits))
 
 
 def _count_messages(flow: Flow, found: dict[str, StepCount]) -> None:
@@ -121,7 +164,7 @@ def _count_messages(flow: Flow, found: dict[str, StepCount]) -> None:
             count.sent += n
             count.delivered += n if row["state"] == Message.State.DELIVERED else 0
         elif row["state"] == Message.State.WITHHELD:
-            count.withheld.append((str(label_of(row["reason"])), n))
+            count.withheld.append(Withheld(str(label_of(row["reason"])), n, row["reason"]))
         elif row["state"] in STUCK:
             count.failed_messages += n
         elif row["state"] in UNCLEAR:

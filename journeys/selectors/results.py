@@ -1,13 +1,9 @@
-"""What a flow was good for: conversions of those it treated beside those it only watched."""
+"""Conversions of two groups beside one another: rates, their difference, and how sure either is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-
-from django.db.models import Count, Q
-
-from journeys.models import Enrolment, Flow
 
 # The quantile of the normal distribution that leaves 2.5 percent on either side.
 Z95 = 1.959964
@@ -59,18 +55,3 @@ class Lift:
         """The interval leaves out zero: what is seen is more than chance."""
         low, high = self.interval
         return low > 0 or high < 0
-
-
-def lift_of(flow: Flow) -> Lift | None:
-    """Holdout lift of the flow's goal; None when nobody was held out. One query."""
-    held = Q(state=Enrolment.State.HELD_OUT)
-    reached = Q(goal_at__isnull=False)
-    counts = Enrolment.objects.filter(flow=flow).aggregate(
-        treated=Count("pk", filter=~held),
-        treated_goals=Count("pk", filter=~held & reached),
-        held_out=Count("pk", filter=held),
-        held_out_goals=Count("pk", filter=held & reached),
-    )
-    if not counts["held_out"]:
-        return None
-    return Lift(Group(counts["treated"], counts["treated_goals"]), Group(counts["held_out"], counts["held_out_goals"]))

@@ -70,9 +70,21 @@ class Asked:
         return next(one.value for one in self.choices if one.param == param)
 
     @property
+    def optional(self) -> list[str]:
+        """The filters that may be left out."""
+        return [one.param for one in self.choices if one.param in (*NARROWING, "version")]
+
+    @property
     def given(self) -> list[tuple[str, Text, Text]]:
         """(parameter, label, what is chosen) of each segment or touchpoint chosen."""
-        return [(one.param, one.label, one.chosen) for one in self.choices if one.param in NARROWING and one.value]
+        return [(one.param, one.label, one.chosen) for one in self.choices if one.param in self.optional and one.value]
+
+    @property
+    def in_words(self) -> list[str]:
+        """What the report is narrowed to: its period first, then "filter: choice" of each."""
+        length = next((one.chosen for one in self.choices if one.param == "days" and one.value), "")
+        others = [f"{one.label}: {one.chosen}" for one in self.choices if one.param != "days" and one.value]
+        return [self.period.in_words or f"{_('Period')}: {length}", *others]
 
     @property
     def kept(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NoReturn
@@ -73,7 +73,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
     page = page_of(request, rows.select_related("owner"), NEWEST_FIRST)
     context = {
         "title": title,
-        "about": _about(question.asked, own, has_period=kind.has_period),
+        "about": question.asked.in_words[0 if kind.has_period else 1 :],
         "back": question.asked.link(reverse(kind.page, args=[slug])),
         "journey": journey,
         "page": page,
@@ -81,15 +81,6 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "worth": worth_of([customer.pk for customer in page.rows]),
     }
     return render_page(request, "journeys/people.html", context)
-
-
-def _about(asked: Asked, own: Sequence[Choice], *, has_period: bool) -> list[str]:
-    """What the numbers of the page were narrowed to, in words."""
-    said = [f"{one.label}: {one.chosen}" for one in asked.choices if one in own or (one.param != "days" and one.value)]
-    if not has_period:
-        return said
-    length = next((one.chosen for one in asked.choices if one.param == "days"), "")
-    return [asked.period.in_words or f"{_('Period')}: {length}", *said]
 
 
 def _whose(question: Question, standing: QuerySet[Position]) -> QuerySet[Customer]:

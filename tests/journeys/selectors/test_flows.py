@@ -64,7 +64,7 @@ def test_a_steps_card_counts_who_came_who_waits_and_what_became_of_its_messages(
         1,
         1,
     )
-    assert [n for _reason, n in ask.withheld] == [2, 1]
+    assert [(why.n, why.reason) for why in ask.withheld] == [(2, "capped"), (1, "no_consent")]
 
 
 def test_a_steps_card_counts_who_reached_the_goal_after_it() -> None:

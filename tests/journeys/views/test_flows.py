@@ -49,7 +49,7 @@ def test_a_flow_is_read_as_cards_with_counters(manager: Client) -> None:
     response = manager.get(f"{LIST}{flow.slug}/")
     assert [card.title for card in response.context["outline"].cards] == ["Wait 1 day", "Leave the flow"]
     assert response.context["steps"]["pause"].waiting == 1
-    assert f'href="{LIST}{flow.slug}/runs/?step=pause&amp;state=active"' in response.content.decode()
+    assert f'href="{LIST}{flow.slug}/results/behind/?step=pause&amp;at=waiting"' in response.content.decode()
     assert manager.get(f"{LIST}lost/").status_code == 404
 
 
