@@ -31,7 +31,7 @@ class Crew:
     def __init__(self, workers: int) -> None:
         self.size = workers
         command = [sys.executable, "-m", "tests.benchmarks.crew"]
-        environment = {**os.environ, "DATABASE_URL": _url()}
+        environment = {**os.environ, "DATABASE_URL": database_url()}
         self._workers = [
             subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             for _ in range(workers)
@@ -57,7 +57,7 @@ class Crew:
         return time.perf_counter() - started, replies
 
 
-def _url() -> str:
+def database_url() -> str:
     """Where the benchmarks' own database is."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":

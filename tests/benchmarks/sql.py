@@ -64,6 +64,13 @@ def at(moment: datetime, less: str = "", unit: str = "days") -> str:
     return f"datetime('{plain}', '-' || ({less}) || ' {unit}')" if less else f"'{plain}'"
 
 
+def later(moment: datetime, seconds: str) -> str:
+    """So many seconds after an instant, to the millisecond: SQL."""
+    if is_postgres():
+        return f"{at(moment)} + ({seconds}) * interval '1 second'"
+    return f"strftime('%Y-%m-%d %H:%M:%f', {at(moment)}, '+' || ({seconds}) || ' seconds')"
+
+
 def continue_ids(*tables: str) -> None:
     """Have the database's own counters go on behind rows that were written with ids of our choosing."""
     if is_postgres():
