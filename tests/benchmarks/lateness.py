@@ -57,7 +57,8 @@ def _let_wait(flow: Flow, first: int, begins: datetime) -> None:
         "INSERT INTO journeys_enrolment (flow_id, version_id, customer_id, entry_key, key, slot, context, entered_at, "
         "state, stand, step, visit, arrived_at, due_at, awaits, is_paused, memory, reason, error) "
         f"SELECT {flow.pk}, {flow.live_version_id}, {first} + n, 'due:' || n, '', '', {sql.json('{}')}, {at}, "
-        f"'active', 'time', 'settle', 1, {at}, {due}, '', {sql.false()}, {sql.json('{}')}, '', '' FROM {sql.series(RUNS)}"
+        f"'active', 'time', 'settle', 1, {at}, {due}, '', {sql.false()}, {sql.json('{}')}, '', '' "
+        f"FROM {sql.series(RUNS)}"
     )
     sql.run("ANALYZE")
 
