@@ -76,7 +76,7 @@ def simulation(request: HttpRequest, slug: str) -> HttpResponse:
         return _show(request, flow, context)
     played = _play(editor)
     if played is None:
-        return _show(request, flow, context, status=422)
+        return _show(request, flow, {**context, "is_wrong": True}, status=422)
     context["played"] = played
     if "keep" in request.POST and (kept := _keep(request, editor, played, keeping, test)):
         messages.success(request, _("“%(test)s” must pass from now on before the flow is published.") % {"test": kept})
