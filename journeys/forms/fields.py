@@ -180,7 +180,7 @@ class WhereField(forms.Field):
 
 def _as_shown(tests: Any) -> list[tuple[Any, Any, str]]:
     known = [test for test in tests if isinstance(test, dict)] if isinstance(tests, list) else []
-    return [(test.get("property"), test.get("op"), shown(test.get("value"))) for test in known]
+    return [(str(test.get("property")).strip(), test.get("op"), shown(test.get("value"))) for test in known]
 
 
 # --- rules about the customer ----------------------------------------------------------------------

@@ -69,7 +69,9 @@ def _edit(request: HttpRequest, rule: StageRule, journey: Journey) -> HttpRespon
     }  # fmt: skip
     asks_for_line = "more" in request.POST
     if request.method == "GET" or asks_for_line or not editor.is_valid():
-        status = 422 if request.method == "POST" and not asks_for_line else 200
+        status = 200
+        if request.method == "POST" and not asks_for_line:
+            status = 409 if editor.is_late else 422
         return render_page(request, "journeys/rule_edit.html", context, partial="rule", status=status)
     if "preview" in request.POST:
         context["would"] = who_would_move(rulebook.with_draft(rule), staff_of(request), now=timezone.now())

@@ -25,7 +25,7 @@ TASK_DONE = "Task Completed"
 
 @dataclass(frozen=True, slots=True)
 class OpenTask(Effect):
-    """`assign` is OWNER (the customer's owner), a username, or "" for whoever takes it; `outcomes` what is waited for."""
+    """`assign` is OWNER (the customer's owner), a username, or "" for whoever takes it; `outcomes` are waited for."""
 
     title: str
     assign: str
