@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -275,14 +276,14 @@ def test_a_batch_costs_the_same_number_of_queries_whatever_its_size() -> None:
     assert few <= 40
 
 
-@pytest.mark.postgres
 def test_the_claim_reads_its_own_index_and_no_table_from_end_to_end() -> None:
     enter(live_flow(PAUSE, send()), *CustomerFactory.create_batch(3))
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        plan = Enrolment.objects.due(day(1)).locked(skip=True)[:500].explain()
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # three rows are read faster without an index
+        plan = Enrolment.objects.due(day(1)).with_customer().locked(skip=True)[:500].explain()
     assert "enrolment_due" in plan
-    assert "Sort" not in plan
+    assert not re.search(r"\bSort\b|TEMP B-TREE|SCAN|Seq Scan", plan), plan
 
 
 @pytest.mark.postgres
