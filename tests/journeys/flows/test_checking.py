@@ -8,12 +8,14 @@ import pytest
 
 from journeys.flows import versions
 from messaging.models import Template
-from tests.factories.crm import NOON
+from tests.factories.crm import NOON, PromotionFactory
 from tests.factories.journeys import PAUSE, FlowFactory, live_flow
 
 pytestmark = pytest.mark.django_db
 
 EVENT = {"event": "Order Delivered"}
+GIFT = {"id": "gift", "type": "coupon", "promotion": "spring"}
+NO_COUPON = "shows a coupon, but not every way here leads through a coupon step"
 
 
 def faults(*steps: dict[str, Any], slug: str = "", trigger: dict[str, Any] = EVENT) -> list[tuple[str, str, str]]:
@@ -55,9 +57,71 @@ def test_a_template_is_read_in_every_language_and_channel_it_may_go_out_in() -> 
     version = template.versions.create(number=1, published_at=NOON)
     version.variants.create(language="en", subject="Hi", body="Hello")
     version.variants.create(language="th", subject="{{ coupon.code }}", body="สวัสดี")
-    assert faults(send(template="thanks", fallback=["email"])) == [
-        ("steps[0].template", "hi", "shows “coupon”, which this flow does not have")
+    assert faults(send(template="thanks", fallback=["email"])) == [("steps[0].template", "hi", NO_COUPON)]
+
+
+# --- coupons and calls ------------------------------------------------------------------------
+
+
+def shows(id_: str = "hi") -> dict[str, Any]:
+    return send(body="{{ coupon.code }}") | {"id": id_}
+
+
+def branch(*steps: dict[str, Any], otherwise: list[dict[str, Any]]) -> dict[str, Any]:
+    way = {"name": "a", "if": {"tag": "x"}, "steps": list(steps)}
+    return {"id": "who", "type": "branch", "paths": [way], "else": otherwise}
+
+
+END = {"id": "end", "type": "exit", "reason": "x"}
+
+
+def test_a_promotion_there_is_not_is_a_fault() -> None:
+    assert faults(GIFT) == [("steps[0].promotion", "gift", "there is no promotion “spring”")]
+    PromotionFactory.create(slug="spring")
+    assert faults(GIFT) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "faulty"),
+    [
+        ([GIFT, shows()], []),
+        ([shows()], ["steps[0].body"]),
+        ([shows("early"), GIFT, shows()], ["steps[0].body"]),
+        ([branch(GIFT, otherwise=[]), shows()], ["steps[1].body"]),
+        ([branch(GIFT, otherwise=[GIFT | {"id": "too"}]), shows()], []),
+        ([branch(GIFT, shows("in"), otherwise=[]), END], []),
+        ([branch(GIFT, otherwise=[END]), shows()], []),
+        ([GIFT, branch(shows("in"), otherwise=[shows("out")]), shows()], []),
+        ([{"id": "day", "type": "wait", "until": {"attribute": "x"}, "missing": [GIFT]}, shows()], ["steps[1].body"]),
+        (
+            [{"id": "w", "type": "wait_event", "event": "A", "timeout": "P1D", "then": [GIFT], "else": []}, shows()],
+            ["steps[1].body"],
+        ),
+    ],
+)
+def test_a_text_may_show_a_coupon_where_every_way_leads_through_a_coupon_step(
+    steps: list[dict[str, Any]], faulty: list[str]
+) -> None:
+    PromotionFactory.create(slug="spring")
+    assert [(path, message) for path, _step, message in faults(*steps)] == [(path, NO_COUPON) for path in faulty]
+
+
+def test_what_no_coupon_has_is_a_fault() -> None:
+    PromotionFactory.create(slug="spring")
+    assert faults(GIFT, send(body="{{ coupon.cod }}")) == [
+        ("steps[1].body", "hi", "shows “coupon.cod”, which this flow does not have")
     ]
+
+
+def test_the_texts_of_a_call_are_read_like_those_of_a_message() -> None:
+    body = {"order": "{{ event.order_id }}", "deep": [{"code": "{{ coupon.code }}"}, 3], "bad": "{{ x"}
+    call = {"id": "tell", "type": "webhook", "url": "https://hooks.shop.example/in", "body": body}
+    assert faults(call) == [
+        ("steps[0].body.deep[0].code", "tell", NO_COUPON),
+        ("steps[0].body.bad", "tell", "{{ is not closed by }}"),
+    ]
+    links = call | {"body": {"a": "{{ links.unsubscribe }}"}}
+    assert faults(links) == [("steps[0].body.a", "tell", "shows “links”, which this flow does not have")]
 
 
 # --- waits and stages -------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from journeys.flows.presets import PRESETS
 
 NAMES = Names(
     templates={"thanks": "Thank you"}, topics={"after_sales": "After-sales service"},
-    stages={("five-stage", "purchase"): "Purchase"},
+    stages={("five-stage", "purchase"): "Purchase"}, promotions={"spring": "Spring fair"},
 )  # fmt: skip
 
 
@@ -52,6 +52,11 @@ def test_each_kind_of_step_says_what_it_does() -> None:
         "Task: Call", ["for the customer's owner", "due in 1 day"]
     )  # fmt: skip
     assert said({"type": "task", "title": "Call"})[1] == ["for whoever takes it"]
+    assert said({"type": "coupon", "promotion": "spring"}) == ("Give a coupon: Spring fair", [])
+    assert said({"type": "coupon", "promotion": "gone"}) == ("Give a coupon: gone", [])
+    call = {"type": "webhook", "url": "https://hooks.shop.example/in?key=1"}
+    assert said(call) == ("Call hooks.shop.example", [])
+    assert said({**call, "body": {"a": 1}}) == ("Call hooks.shop.example", ["says what this step wrote for it"])
     assert said({"type": "exit", "reason": "done"}) == ("Leave the flow", ["done"])
 
 

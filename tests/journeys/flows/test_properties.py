@@ -36,6 +36,8 @@ LEAVES = st.one_of(
             {"type": "task", "title": "Call", "due": "P1D"},
             {"type": "ticket", "kind": "enquiry", "subject": "Look"},
             {"type": "move_stage", "journey": "five-stage", "stage": "purchase"},
+            {"type": "coupon", "promotion": "spring"},
+            {"type": "webhook", "url": "https://hooks.shop.example/in"},
             {"type": "enrol", "flow": "other"},
             {"type": "unenrol", "flow": "other"},
         ]

@@ -10,9 +10,11 @@ import pytest
 
 from journeys.flows.interpreter import Stand, Status, start, walk
 from journeys.flows.plan import Plan
+from journeys.flows.steps.coupon import PutCoupon
 from journeys.flows.steps.move_stage import MoveToStage
 from journeys.flows.steps.task import OpenTask
 from journeys.flows.steps.ticket import OpenTicket
+from journeys.flows.steps.webhook import CallWebhook
 from tests.journeys.flows.worlds import UTC_ZONE, World, at, plan_of, send, wait, wait_event
 
 NOON = at("2026-06-01T12:00")
@@ -168,6 +170,40 @@ def test_opening_a_task_settles_the_race_of_an_earlier_wait() -> None:
     world = World(plan_of(steps), NOON).tick(NOON).tick(NOON + 5 * DAY)
     assert world.state.step == "call"
     assert not world.hear("Product Reviewed", NOON + 4 * DAY, now=NOON + 5.5 * DAY)
+
+
+# --- coupons and calls ------------------------------------------------------------------------
+
+
+GIFT = {"id": "gift", "type": "coupon", "promotion": "spring"}
+TELL = {"id": "tell", "type": "webhook", "url": "https://hooks.shop.example/in", "body": {"a": ["{{ x }}", 1]}}
+
+
+def test_a_coupon_is_asked_about_and_given() -> None:
+    world = World(plan_of(GIFT), NOON).tick(NOON)
+    assert (world.status, world.done()) == (Status.COMPLETED, ["gift given"])
+    assert [planned.effect for planned in world.effects] == [PutCoupon("spring")]
+
+
+def test_a_coupon_that_is_refused_says_why_and_the_flow_goes_on() -> None:
+    world = World(plan_of(GIFT, {"id": "t", "type": "tag", "add": ["x"]}), NOON, promotions=set()).tick(NOON)
+    assert world.done() == ["gift no_coupon", "t tagged"]
+    assert world.visits[0].detail == {"promotion": "spring", "reason": "expired"}
+    assert world.effects[0].effect == PutCoupon("spring", "expired")
+
+
+def test_giving_a_coupon_settles_the_race_of_an_earlier_wait() -> None:
+    steps = wait_event("answer", "Product Reviewed", "P5D", **{"else": [GIFT, wait("rest", "P1D")]})
+    world = World(plan_of(steps), NOON).tick(NOON).tick(NOON + 5 * DAY)
+    assert world.state.step == "rest"
+    assert not world.hear("Product Reviewed", NOON + 4 * DAY, now=NOON + 5.5 * DAY)
+
+
+def test_a_call_is_wanted_as_the_step_says() -> None:
+    world = World(plan_of(TELL), NOON).tick(NOON)
+    assert world.done() == ["tell called"]
+    assert [planned.effect for planned in world.effects] == [CallWebhook(TELL["url"], TELL["body"])]
+    assert list(world.plan.steps["tell"].texts()) == [("body.a[0]", "{{ x }}")]
 
 
 # --- what they want done ----------------------------------------------------------------------

@@ -13,7 +13,15 @@ from journeys.facts import Fact
 from journeys.flows.definition import parse_definition
 from journeys.flows.interpreter import Outcome, Planned, State, Status, Visit, start, wake, walk
 from journeys.flows.plan import Plan
-from journeys.flows.steps.base import AttributeValue, Happened, Occurrence, Question, RuleHolds, WayClosed
+from journeys.flows.steps.base import (
+    AttributeValue,
+    CouponRefused,
+    Happened,
+    Occurrence,
+    Question,
+    RuleHolds,
+    WayClosed,
+)
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -28,8 +36,10 @@ def plan_of(*steps: dict[str, Any], **rest: Any) -> Plan:
 
 @dataclass
 class World:
-    """One run of `plan`. `tags` decide rules of the form {"tag": name}; `attributes` hold the customer's dates; `closed`
-    says why no message finds them."""
+    """
+    One run of `plan`. `tags` decide rules of the form {"tag": name}; `attributes` hold the customer's dates; `closed`
+    says why no message finds them; `promotions` are those that give a code.
+    """
 
     plan: Plan
     entered_at: datetime
@@ -37,6 +47,7 @@ class World:
     tags: set[str] = field(default_factory=set)
     attributes: dict[str, str] = field(default_factory=dict)
     closed: str = ""
+    promotions: set[str] = field(default_factory=lambda: {"spring"})
     log: list[Fact] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     effects: list[Planned] = field(default_factory=list)
@@ -85,6 +96,8 @@ class World:
             return self.attributes.get(question.name)
         if isinstance(question, WayClosed):
             return self.closed
+        if isinstance(question, CouponRefused):
+            return "" if question.promotion in self.promotions else "expired"
         return first_of(self.log, question)
 
 

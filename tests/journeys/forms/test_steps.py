@@ -16,7 +16,10 @@ from journeys.forms.choices import Choices
 from journeys.forms.step_form import JsonForm
 
 pytestmark = pytest.mark.django_db  # the rule builder offers segments and stages
-CHOICES = Choices([("hello", "Hello")], [("brand_news", "News")], [("five.a", "A")], [], [("other", "Other")], [], [])
+CHOICES = Choices(
+    [("hello", "Hello")], [("brand_news", "News")], [("five.a", "A")], [], [("other", "Other")], [],
+    [("spring", "Spring")], [],
+)  # fmt: skip
 WHERE = [
     {"property": "total", "op": "gte", "value": 1000}, {"property": "sku", "op": "eq", "value": "1000"},
     {"property": "items.0.name", "op": "in", "value": ["a", 5, True, "true", "7"]},
@@ -58,6 +61,11 @@ KINDS: list[dict[str, Any]] = [
     {"type": "ticket", "kind": "after_sales", "subject": " Look ", "priority": "high"},
     {"type": "ticket", "kind": "enquiry", "subject": "Look"},
     {"type": "move_stage", "journey": "five", "stage": "gone"},
+    {"type": "coupon", "promotion": "spring"},
+    {"type": "coupon", "promotion": "gone"},
+    {"type": "webhook", "url": "https://hooks.shop.example/in"},
+    {"type": "webhook", "url": "https://hooks.shop.example/in",
+     "body": {"z": "{{ event.order_id }}", "a": [1, True, None, {"ชื่อ": "{{ customer.name }}"}]}},
     {"type": "enrol", "flow": "other"},
     {"type": "unenrol", "flow": "gone"},
     {"type": "exit", "reason": "enough"},

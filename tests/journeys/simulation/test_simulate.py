@@ -10,12 +10,12 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from crm.models import Customer, Ticket
+from crm.models import Coupon, Customer, HookDelivery, Ticket
 from journeys.models import Flow
 from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script, ShopRules
 from journeys.simulation.simulate import Simulation, simulate
 from messaging.outbox.policy import ShopPolicy
-from tests.factories.crm import CustomerFactory
+from tests.factories.crm import CustomerFactory, PromotionFactory
 from tests.factories.journeys import live_flow
 from tests.factories.messaging import make_template, opt_in
 from tests.journeys.flows.worlds import branch, send, wait, wait_event
@@ -412,3 +412,23 @@ def test_every_kind_of_step_is_played_and_nothing_of_it_stays() -> None:
     ]
     assert simulation.stages["five-stage"] == "advocacy"
     assert not Ticket.objects.exists()
+
+
+def test_a_coupon_is_an_example_and_nobody_is_called() -> None:
+    PromotionFactory.create(slug="spring", name="Spring")
+    steps = [
+        {"id": "gift", "type": "coupon", "promotion": "spring"},
+        {"id": "tell", "type": "webhook", "url": "https://hooks.shop.example/in"},
+        send("say", body="{{ coupon.code }}: {{ coupon.value }}"),
+    ]
+    first, second = play(*steps), play(*steps)
+
+    assert lines(first)[1:] == [
+        "06 10:00 gift moved", "06 10:00 tell moved", "06 10:00 say sent", "06 10:00 - completed",
+    ]  # fmt: skip
+    assert bodies(first) == bodies(second) == ["EXAMPLE-1: 10%"]
+    assert [entry.detail for entry in first.entries[1:3]] == [
+        {"outcome": "given", "promotion": "spring"}, {"outcome": "called"},
+    ]  # fmt: skip
+    assert not Coupon.objects.exists()
+    assert not HookDelivery.objects.exists()

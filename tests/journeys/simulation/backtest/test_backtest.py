@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from crm.events import log
 from crm.events.types import EventDraft
-from crm.models import Customer, Shop, Tag
+from crm.models import Coupon, Customer, HookDelivery, Shop, Tag
 from journeys.flows import runner
 from journeys.models import Enrolment, StepVisit
 from journeys.simulation.backtest.backtest import CannotBacktest, backtest
@@ -20,7 +20,7 @@ from journeys.simulation.backtest.report import Report
 from messaging.models import Message
 from messaging.outbox import policy
 from messaging.outbox.facts import Rules
-from tests.factories.crm import NOON, CustomerFactory
+from tests.factories.crm import NOON, CustomerFactory, PromotionFactory
 from tests.factories.journeys import live_flow
 from tests.factories.messaging import MessageFactory, make_template, opt_in, topic
 from tests.journeys.flows.worlds import branch, send, wait, wait_event
@@ -235,3 +235,20 @@ def test_nothing_is_written_and_more_people_cost_no_more_queries(
     assert costs[0] == costs[1]
     assert report.effects == {"ChangeTags": 45, "OpenTask": 45}
     assert not Message.objects.exists()
+
+
+def test_a_coupon_is_an_example_and_nobody_is_called() -> None:
+    PromotionFactory.create(slug="spring")
+    happens(CustomerFactory.create(), "Order Delivered", NOON)
+
+    report = tried(
+        {"id": "gift", "type": "coupon", "promotion": "spring"},
+        {"id": "tell", "type": "webhook", "url": "https://hooks.shop.example/in"},
+        send("say", body="{{ coupon.code }}, {{ coupon.value }}"),
+    )
+
+    assert (report.entered, report.completed, report.sent) == (1, 1, {"sms": 1})
+    assert report.steps["gift"].outcomes == {"given": 1}
+    assert report.segments == 1
+    assert not Coupon.objects.exists()
+    assert not HookDelivery.objects.exists()
