@@ -167,7 +167,7 @@ class CapLine(Line):
     """How many promotions a customer gets at most."""
 
     limit = forms.IntegerField(label=_("At most"), min_value=0, max_value=1000, required=False)
-    per = forms.ChoiceField(label=_("A"), choices=FrequencyCap.Per.choices, required=False)
+    per = forms.ChoiceField(label=_("Per"), choices=FrequencyCap.Per.choices, required=False)
 
     def has_changed(self) -> bool:
         return "limit" in self.changed_data

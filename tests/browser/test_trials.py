@@ -97,7 +97,7 @@ def test_lines_come_and_go_and_a_review_in_time_takes_the_other_path(manager: Pa
     manager.get_by_role("button", name="Play it").click()
     expect(manager.locator(".played-day").last).to_have_text("Tuesday 10 March 2026")
 
-    manager.get_by_label("Phone").fill("12")
+    manager.locator("#id_phone").fill("12")
     manager.get_by_role("button", name="Play it").click()
     expect(manager.get_by_text("This is not a phone number.")).to_be_visible()
     assert not FlowTest.objects.exists()
