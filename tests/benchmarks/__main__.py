@@ -35,6 +35,7 @@ def main() -> int:
             sys.stderr.write("bench: no PostgreSQL here (DATABASE_URL); its rows are left out\n")
             continue
         for work in options.only:
+            sys.stderr.write(f"bench: {work} on {name} …\n")
             rows += measured(work, name, quick=options.quick)
     sys.stdout.write(json.dumps(rows, indent=2) if options.json else table(rows))
     sys.stdout.write("\n")
