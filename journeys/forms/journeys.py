@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
-from django.utils.text import slugify
+from django.utils.text import capfirst, slugify
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -83,9 +83,7 @@ class JourneyForm(forms.ModelForm[Journey]):
     """The journey's own columns."""
 
     # No column of the form: making one the first takes that from another row, which the service does.
-    is_default = forms.BooleanField(
-        label=_("shown first"), required=False, help_text=_("The one that lists and customers' pages show.")
-    )
+    is_default = forms.BooleanField(required=False, help_text=_("The one that lists and customers' pages show."))
 
     class Meta:
         model = Journey
@@ -94,6 +92,8 @@ class JourneyForm(forms.ModelForm[Journey]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["is_default"] = self.instance.is_default
+        self.fields["is_default"].label = capfirst(Journey._meta.get_field("is_default").verbose_name)
+        self.fields["is_active"].label = _("Switched on")
         self.fields["is_active"].help_text = _("Switched off, nobody moves in it, and its pages are not shown.")
 
 

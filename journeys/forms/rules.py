@@ -25,7 +25,7 @@ class StageField(forms.ModelChoiceField[Stage]):
 
 
 class NameField(forms.CharField):
-    """A fact's or property's name. One that begins or ends in a space is another name, so what was not touched stays."""
+    """A fact's or property's name. One with spaces at its ends is another name, so what was not touched stays."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=200, **kwargs)
