@@ -83,12 +83,18 @@ def _cohort(
         f"t{index}": Min("effective_at", filter=Q(to_stage__rank__gte=stage.rank)) for index, stage in enumerate(stages)
     }
     moves: Any = StageMove.objects.filter(journey=journey, would_have=False, customer__in=customers.values("pk"))
+    if since:
+        # Who came in the period moved in it: all others' moves need not be read.
+        lately = StageMove.objects.filter(journey=journey, effective_at__gte=since, effective_at__lt=until)
+        moves = moves.filter(customer__in=lately.values("customer"))
     people: QuerySet[Any, Any] = moves.order_by().values("customer").annotate(**first).filter(t0__lt=until)
     return people.filter(t0__gte=since) if since else people
 
 
 def _in_time(index: int, window: timedelta) -> Q:
-    return Q(**{f"t{index}__lte": F("t0") + window})
+    """Came to the stage within the window; asked only of those who came there at all, since SQLite adds slowly."""
+    came = Q(**{f"t{index}__isnull": False})
+    return came & Q(**{f"t{index}__lte": F("t0") + window}) if index else came
 
 
 def _median(people: QuerySet[Any, Any], index: int, count: int) -> timedelta | None:

@@ -95,7 +95,7 @@ def cohort_choices(request: HttpRequest, journey: Journey) -> list[Choice]:
     return [
         start,
         with_default(reach, following[0] if following else AGAIN),
-        with_default(choice_of(request, "by", _("By"), BY), "month"),
+        with_default(choice_of(request, "by", _("Each period"), BY), "month"),
     ]
 
 

@@ -72,7 +72,7 @@ def flow_results(request: HttpRequest, slug: str) -> HttpResponse:
         "chart": _chart(report),
         "spans": [(span, _span_link(report, span), _span_link(report, span, goal=1)) for span in report.spans],
         "paths": [_path_row(report, path) for path in report.paths],
-        "messages": [_message_row(report, row) for row in report.messages],
+        "letters": [_message_row(report, row) for row in report.messages],
         "versions": [
             (n, group, report.to(version=n, treated=1), report.to(version=n, treated=1, goal=1))
             for n, group in report.versions
@@ -154,6 +154,7 @@ def _chart(report: Report) -> Chart:
             Series(_("Went through it"), [span.group.people for span in report.spans]),
             Series(_("Reached the goal"), [span.group.converted for span in report.spans]),
         ],
+        width=880,
     )
 
 

@@ -1,5 +1,7 @@
 """Where people stand and the flows that write to them, read and steered as staff do it."""
 
+import re
+
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -38,6 +40,12 @@ def addresses() -> list[str]:
     return [
         "/", one, f"{one}ids/", f"{one}?only=stage", "/customers/?health=active",
         "/journeys/", "/journeys/map/usage-loop/", LIST,
+        "/journeys/board/", "/journeys/map/five-stage/funnel/", "/journeys/map/five-stage/cohorts/?by=week",
+        "/journeys/map/five-stage/people/?of=here&stage=purchase",
+        "/journeys/map/five-stage/people/?of=held&stage=purchase",
+        "/journeys/?days=7&from=2020-01-01&to=2020-02-01", f"{LIST}{flow.slug}/results/",
+        f"{LIST}{flow.slug}/results/?from=2020-01-01&to=2020-02-01",
+        f"{LIST}{flow.slug}/results/behind/?step=pause", f"{LIST}{flow.slug}/results/behind/?of=messages",
         f"{LIST}{flow.slug}/", f"{LIST}{flow.slug}/runs/", f"{LIST}{flow.slug}/runs/?state=failed",
         f"{LIST}{broken.slug}/", f"{LIST}{broken.slug}/runs/",
         f"/journeys/runs/{run.pk}/", f"/journeys/customers/{run.customer.public_id}/enrol/",
@@ -81,6 +89,34 @@ def test_a_stage_of_the_map_leads_to_its_customers(manager: Page) -> None:
     manager.get_by_role("link", name="Journeys").click()
     manager.locator("main").get_by_role("link", name="Awareness").first.click()
     expect(manager.locator("#rows")).to_contain_text("Ploy")
+
+
+def test_a_ribbon_of_the_map_leads_to_its_people_without_a_mouse(manager: Page) -> None:
+    PurchaseFactory(customer=CustomerFactory(name="Ploy"), placed_at=timezone.now())
+    manager.goto("/journeys/")
+    ribbon = manager.get_by_role("link", name="Awareness → Purchase: 1")
+    ribbon.focus()
+    expect(ribbon).to_be_focused()
+    manager.keyboard.press("Enter")
+    expect(manager.get_by_role("heading", name="Moved: Awareness → Purchase")).to_be_visible()
+    expect(manager.locator("#rows")).to_contain_text("Ploy")
+    manager.get_by_role("navigation", name="You are here").get_by_role("link").click()
+    manager.get_by_text("As a table").last.click()
+    manager.locator(".sankey-chart").locator("xpath=ancestor::figure").locator("table a").first.click()
+    expect(manager.locator("#rows")).to_contain_text("Ploy")
+
+
+def test_a_period_is_chosen_and_stays_from_page_to_page(manager: Page) -> None:
+    PurchaseFactory(customer=CustomerFactory(name="Ploy"), placed_at=timezone.now())
+    manager.goto("/journeys/")
+    manager.get_by_label("Period").select_option("7")
+    expect(manager).to_have_url(re.compile("days=7"))
+    for tab in ("Funnel", "Cohorts", "Board", "Map"):
+        manager.get_by_role("link", name=tab, exact=True).click()
+        expect(manager).to_have_url(re.compile("days=7"))
+    manager.get_by_label("From").fill("2020-01-01")
+    manager.get_by_role("button", name="Show").click()
+    expect(manager.locator("#report")).to_contain_text("1 Jan 2020")
 
 
 def test_a_flow_is_published_read_paused_and_resumed(manager: Page) -> None:

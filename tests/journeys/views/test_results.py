@@ -68,7 +68,7 @@ def test_every_number_is_as_long_as_its_list(manager: Client) -> None:
     assert [reason for reason, *_rest in context["endings"]] == ["goal reached", "Order Refunded"]
     for _reason, n, url in context["endings"]:
         assert behind(manager, url) == n
-    (message,) = context["messages"]
+    (message,) = context["letters"]
     assert behind(manager, message["all"]) == message["row"].written
     for n, url in message["fates"].values():
         assert behind(manager, url) == n
