@@ -49,7 +49,7 @@ def promotion_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """What it gives, to whom, what came of it, and its codes."""
     promotion = get_object_or_404(Promotion, slug=slug)
     now = timezone.now()
-    words = {"open": _("open"), "redeemed": _("redeemed"), "expired": _("expired"), "void": _("void")}
+    words = {"open": _("unused"), "redeemed": _("redeemed"), "expired": _("expired"), "void": _("void")}
     state = choice_of(request, "state", _("State"), list(words.items()))
     visible = Customer.objects.visible_to(staff_of(request)).values("pk")
     codes = promotion.coupons.filter(Q(customer=None) | Q(customer__in=visible)).select_related("customer")
