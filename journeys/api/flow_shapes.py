@@ -66,7 +66,7 @@ class DurationField(serializers.Field[timedelta, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> timedelta:
         try:
-            return parse_duration(data).rough
+            return parse_duration(data if isinstance(data, str) else "").rough
         except ValueError as error:
             raise ValidationError(_("is not an ISO 8601 duration such as P3D"), "invalid_duration") from error
 
