@@ -5,7 +5,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from crm.models import ApiKey, Customer, Purchase, Source, Ticket, Touchpoint, User
+from crm.services import coupons, hooks
+from crm.services.hooks import HookCall
 from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.factories.crm import NOON, PromotionFactory
 from tests.factories.shop import fill_shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -19,6 +22,11 @@ def addresses() -> list[str]:
     fill_shop(2)
     Source.objects.create(name="Web shop", slug="web")
     ApiKey.objects.create(name="Warehouse", prefix="wm_live_1", hashed="x", scopes=["events:write"])
+    coupons.create_codes(PromotionFactory.create(slug="spring"), 3, now=NOON)
+    endpoint = hooks.create_endpoint(url="https://erp.example/in", events=["x"], actor=None, now=NOON).endpoint
+    hooks.queue_calls(
+        [HookCall(url=endpoint.url, event="x", body={}, dedupe_key="one", endpoint_id=endpoint.pk)], now=NOON
+    )
     customer, ticket = Customer.objects.earliest("pk"), Ticket.objects.earliest("pk")
     one = customer.get_absolute_url()
     return [
@@ -28,6 +36,9 @@ def addresses() -> list[str]:
         "/purchases/", Purchase.objects.earliest("pk").get_absolute_url(),
         "/inbox/", "/inbox/?queue=solved", ticket.get_absolute_url(), "/reviews/",
         "/reach/", "/reach/new/", f"/reach/{Touchpoint.objects.get().public_id}/",
+        "/promotions/", "/promotions/new/", "/promotions/redeem/", "/promotions/spring/", "/promotions/spring/edit/",
+        "/settings/webhooks/?show=secret", "/settings/webhooks/new/",
+        f"/settings/webhooks/{endpoint.public_id}/", f"/settings/webhooks/{endpoint.public_id}/edit/",
         "/settings/", "/settings/shop/", "/settings/staff/", "/settings/staff/new/", "/settings/roles/",
         "/settings/sources/?show=web", "/settings/sources/new/", "/settings/sources/web/edit/",
         "/settings/keys/", "/settings/keys/new/",
