@@ -134,7 +134,7 @@ def promotion_codes(request: HttpRequest, slug: str) -> HttpResponse:
     promotion = get_object_or_404(Promotion, slug=slug)
     form = CodesForm(request.POST)
     if not form.is_valid():
-        return refused(request, form.errors["count"][0], promotion.get_absolute_url())
+        return refused(request, str(form.errors["count"][0]), promotion.get_absolute_url())
     made = coupons.create_codes(promotion, form.cleaned_data["count"], now=timezone.now())
     return done(request, _("%(n)s codes are made.") % {"n": len(made)}, promotion.get_absolute_url())
 

@@ -1,4 +1,4 @@
-"""Answer the questions of many runs at once: a query per distinct rule, one for all events or dates, few for coupons."""
+"""Answer the questions of many runs at once: one query per distinct rule, one for all events, few for the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from crm.selectors.promotions import why_not
 from journeys.facts import Fact
 from journeys.flows.listening import CLOSED
 from journeys.flows.plan import KeyedRule, Plan
-from journeys.flows.steps.base import AttributeValue, CouponRefused, Happened, Occurrence, Question, RuleHolds, WayClosed
+from journeys.flows.steps.base import (
+    AttributeValue,
+    CouponRefused,
+    Happened,
+    Occurrence,
+    Question,
+    RuleHolds,
+    WayClosed,
+)
 from journeys.models import Enrolment
 from messaging.outbox.queue import MessageRequest
 from messaging.outbox.reach import why_closed
