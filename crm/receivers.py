@@ -12,6 +12,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
+from crm import metrics  # noqa: F401 - importing it is what registers its figures
 from crm.events import log
 from crm.events.signals import events_recorded
 from crm.models import Customer, Event, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
