@@ -43,11 +43,14 @@ class Moment:
     One line.
 
     Attributes:
-        at: on the customer's clock; `shop_at` on the shop's, None where both show the same.
+        instant: when, aware.
+        at: the same on the customer's clock; `shop_at` on the shop's, None where both show the same. Wall times: a page
+            shows what has a zone on the shop's clock.
         gates: of a message what the policy asked, of a refusal what stands at the entrance.
         outcome: how a step went, a word of journeys.flows.steps; the pages have the words for it.
     """
 
+    instant: datetime
     at: datetime
     shop_at: datetime | None
     what: str
@@ -72,8 +75,9 @@ def timeline(simulation: Simulation, titles: Titles, *, zone: ZoneInfo, shop_zon
 def _moment(entry: Entry, titles: Titles, zone: ZoneInfo, shop_zone: ZoneInfo) -> Moment:
     at, there = entry.at.astimezone(zone), entry.at.astimezone(shop_zone)
     return Moment(
-        at=at,
-        shop_at=None if at.utcoffset() == there.utcoffset() else there,
+        instant=entry.at,
+        at=at.replace(tzinfo=None),
+        shop_at=None if at.utcoffset() == there.utcoffset() else there.replace(tzinfo=None),
         what=entry.what,
         icon=ICONS[entry.what],
         tone=TONES.get(entry.what, ""),

@@ -64,7 +64,8 @@ class TestSimulate:
 
         assert lines(response) == [
             "Sat 28 10:00 - entered", "Sat 28 10:00 settle waiting", "Mon 09 09:00 settle woken",
-            "Mon 09 09:00 ask sent", "Mon 09 09:00 answer waiting", "Sat 14 09:00 answer timed_out", "Sat 14 09:00 - completed",
+            "Mon 09 09:00 ask sent", "Mon 09 09:00 answer waiting", "Sat 14 09:00 answer timed_out",
+            "Sat 14 09:00 - completed",
         ]  # fmt: skip
         body = response.content.decode()
         assert "Hi Ploy, how is order A-1?" in body
@@ -72,10 +73,14 @@ class TestSimulate:
 
     def test_the_shops_clock_stands_beside_it_where_it_shows_another_time(self, manager: Client, flow: Flow) -> None:
         here = play(manager).context["played"].moments[0]
-        abroad = play(manager, time_zone="Europe/Berlin").context["played"].moments[0]
+        response = play(manager, time_zone="Europe/Berlin")
+        abroad = response.context["played"].moments[0]
 
         assert here.shop_at is None
         assert (f"{abroad.at:%H:%M}", f"{abroad.shop_at:%H:%M}") == ("10:00", "16:00")
+        body = response.content.decode()
+        assert '<time datetime="2026-02-28T09:00:00+00:00">10:00</time>' in body
+        assert ">Sat 16:00 <" in body
 
     def test_what_happens_on_the_way_counts(self, manager: Client, flow: Flow) -> None:
         event = {
