@@ -17,6 +17,8 @@ import orjson
 MAX_DEPTH = 20
 _KEY_END = re.compile(rb'"\s*:')
 _NO_NUMBER = re.compile(rb"-?(NaN|Infinity)")
+_MAYBE_HUGE = re.compile(rb"[0-9]{19}|[0-9][eE]\+?[0-9]")
+_HUGE = 2.0**63
 
 
 class InvalidJSON(ValueError):
@@ -55,6 +57,8 @@ def read_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         _refuse_duplicates(raw)
     if b"\\u0000" in raw:
         _refuse_nul(value)
+    if _MAYBE_HUGE.search(raw):
+        _refuse_huge(value)
     return value
 
 
@@ -107,6 +111,15 @@ def _refuse_duplicates(raw: bytes) -> None:
             seen.add(key)
 
     json.loads(raw, object_pairs_hook=build)
+
+
+def _refuse_huge(value: Any, path: tuple[object, ...] = ()) -> None:
+    """PostgreSQL gives 1e308 back as a whole number of 309 digits, which the next program cannot read."""
+    if isinstance(value, float) and abs(value) >= _HUGE:
+        raise InvalidJSON("invalid_number", "The number is beyond 64 bits.", pointer(*path))
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        _refuse_huge(child, (*path, key))
 
 
 def _refuse_nul(value: Any) -> None:

@@ -19,7 +19,10 @@ urlpatterns = [
     path("customers/<uuid:id>/why/", WhyView.as_view()),
     path("journeys/", JourneyView.as_view({"get": "list", "post": "create"})),
     path("journeys/<slug:slug>/", JourneyView.as_view({"get": "retrieve", "patch": "partial_update"})),
-    path("journeys/<slug:slug>/stages/<slug:stage>/", JourneyView.as_view({"put": "put_stage", "delete": "remove_stage"})),
+    path(
+        "journeys/<slug:slug>/stages/<slug:stage>/",
+        JourneyView.as_view({"put": "put_stage", "delete": "remove_stage"}),
+    ),
     path("journeys/<slug:slug>/stages/<slug:stage>/rules/", JourneyView.as_view({"get": "rules", "put": "put_rules"})),
     path("flows/", FlowView.as_view({"get": "list", "post": "create"})),
     path("flows/simulate/", SimulationView.as_view()),

@@ -68,7 +68,7 @@ REPEAT_PURCHASE = FlowPreset(
     "Repeat purchase by product",
     "เตือนซื้อซ้ำตามสินค้า",
     "Reminds three days before what they bought runs out (their attribute repurchase_at), else after a month.",
-    "เตือนสามวันก่อนที่สินค้าที่ซื้อจะหมด ตามสินค้าแต่ละชนิด หากไม่ทราบจะเตือนหลังหนึ่งเดือน",
+    "เตือนสามวันก่อนที่สินค้าที่ซื้อจะหมด (แอตทริบิวต์ repurchase_at) หากไม่ทราบจะเตือนหลังหนึ่งเดือน",
     {
         "trigger": {"event": "Order Delivered"},
         "reentry": {"policy": "after_exit"},

@@ -1,4 +1,4 @@
-"""What a flow's definition speaks of by name: segments, stages, topics, templates, events. Pure, also of faulty drafts."""
+"""What a flow's definition, also a faulty draft, names: segments, stages, topics, templates, events. Pure."""
 
 from __future__ import annotations
 

@@ -78,3 +78,15 @@ def test_whatever_json_writes_is_read_back(value: dict[str, object], ascii_only:
 
 def test_pointers_escape_what_rfc_6901_escapes() -> None:
     assert pointer("a/b", 0, "c~d") == "/a~1b/0/c~0d"
+
+
+@pytest.mark.parametrize("number", ["1e308", "-1E+300", "1" * 30, "9223372036854775808e0", "18446744073709551616"])
+def test_a_number_beyond_64_bits_is_refused_where_it_stands(number: str) -> None:
+    with pytest.raises(InvalidJSON) as caught:
+        read_object(b'{"a": [{"b": %s}]}' % number.encode())
+    assert (caught.value.code, caught.value.pointer) == ("invalid_number", "/a/0/b")
+
+
+@pytest.mark.parametrize("number", ["9223372036854775807", "1e18", "0.00000000000000000001", "1e-300", '"1e308"'])
+def test_numbers_that_64_bits_hold_are_taken(number: str) -> None:
+    assert read_object(b'{"a": %s}' % number.encode())

@@ -52,7 +52,8 @@ DEFINITIONS: list[Any] = [
 ] + [
     {"trigger": {"date": {"attribute": "b", "offset": odd, "at": odd}}, "steps": [STEP]} for odd in ODD
 ] + [
-    {"trigger": {"schedule": {"cron": odd, "segment": odd}}, "steps": [STEP]} for odd in [*ODD, "* * * * * *", "99 * * * *"]
+    {"trigger": {"schedule": {"cron": odd, "segment": odd}}, "steps": [STEP]}
+    for odd in [*ODD, "* * * * * *", "99 * * * *"]
 ] + [
     {"trigger": {"segment": "ลูกค้า"}, "steps": [{"id": "t", "type": "enrol", "flow": "โฟลว์"}]},
     {"trigger": {"event": "X", "where": [{"property": "a", "op": "eq", "value": HUGE}]}, "steps": [STEP]},
@@ -166,8 +167,10 @@ def test_no_value_of_a_journey_breaks_the_door(api: Program) -> None:
 
 def test_no_rule_breaks_the_door_of_segments(api: Program) -> None:
     segments.create_segment(name="VIP", rule={"tag": "vip"}, actor=None, now=timezone.now())
-    kinds = ("field", "attribute", "tag", "consent", "event", "message", "purchases", "ticket", "review", "stage", "health",
-             "segment", "all", "any", "not", "lost")  # fmt: skip
+    kinds = (
+        "field", "attribute", "tag", "consent", "event", "message", "purchases", "ticket", "review", "stage", "health",
+        "segment", "all", "any", "not", "lost",
+    )  # fmt: skip
     rules = [{kind: odd} for kind in kinds for odd in ODD] + [nested(7), nested(9), nested(60), nested(9, "all")]
     for rule in [*ODD, *rules]:
         judged(api.post("segments/preview/", body({"rule": rule})))

@@ -51,8 +51,13 @@ def test_a_segment_is_found_wherever_a_definition_names_it(definition: Any, path
     assert (path, step) in found
 
 
-@pytest.mark.parametrize("odd", [None, [], 7, {"steps": 3}, {"steps": [{"type": "branch", "paths": [4, {"if": []}]}]},
-                                 {"trigger": [], "exits": {"rule": 1}, "goal": "x", "audience": {"all": {"segment": 3}}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None, [], 7, {"steps": 3}, {"steps": [{"type": "branch", "paths": [4, {"if": []}]}]},
+        {"trigger": [], "exits": {"rule": 1}, "goal": "x", "audience": {"all": {"segment": 3}}},
+    ],
+)  # fmt: skip
 def test_a_draft_that_is_no_flow_names_nothing(odd: Any) -> None:
     assert list(mentions(odd)) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from django.test import Client
 
 from crm.models import User
@@ -38,6 +39,10 @@ def whole(**more: Any) -> dict[str, Any]:
             "is_default": "on", **more}  # fmt: skip
 
 
+def rules_of(journey: str, stage: str) -> QuerySet[StageRule]:
+    return StageRule.objects.filter(stage__journey__slug=journey, stage__slug=stage)
+
+
 class TestANewOne:
     def test_it_begins_like_a_preset_with_its_rules(self, manager: Client) -> None:
         sent = {"name": "Club", "name_th": "คลับ", "slug": "club", "start": "usage-loop", "stages": ""}
@@ -45,9 +50,9 @@ class TestANewOne:
         assert order("club") == order("usage-loop")
         for slug in order("club"):
             rules = [
-                list(StageRule.objects.filter(stage__journey__slug=name, stage__slug=slug).order_by("pk").values_list("name", "events", "where", "history"))
+                list(rules_of(name, slug).order_by("pk").values_list("name", "events", "where", "history"))
                 for name in ("club", "usage-loop")
-            ]  # fmt: skip
+            ]
             assert rules[0] == rules[1] != []
         assert not journey("club").is_default
         assert journey().is_default
@@ -56,7 +61,8 @@ class TestANewOne:
         sent = {"name": "Club", "slug": "club", "start": "", "stages": "Guest\n\n  สมาชิก \nสมาชิกทอง\nGuest"}
         assert manager.post(NEW, sent).status_code == 302
         assert list(journey("club").stages.order_by("rank").values_list("slug", "name", "rank", "colour")) == [
-            ("guest", "Guest", 1, 1), ("stage", "สมาชิก", 2, 2), ("stage-2", "สมาชิกทอง", 3, 3), ("guest-2", "Guest", 4, 4),
+            ("guest", "Guest", 1, 1), ("stage", "สมาชิก", 2, 2), ("stage-2", "สมาชิกทอง", 3, 3),
+            ("guest-2", "Guest", 4, 4),
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
