@@ -215,7 +215,7 @@ class ResultsShape(Shape):
     exited = serializers.IntegerField()
     failed = serializers.IntegerField()
     held_out = serializers.IntegerField()
-    goals = serializers.IntegerField(help_text="reached within their time")
+    goals = serializers.IntegerField(help_text="reached in time, by those who were not held out")
     lift = LiftShape(allow_null=True, help_text="null while nobody is held out")
     held_out_by = HeldOutShape(help_text="the flow's own share, and the shop's control group")
     conversion = GroupShape(help_text="of the runs that were not held out")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, DateField, F, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, DateField, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, TruncDay, TruncMonth, TruncWeek
 
 from crm.models import Customer
 from journeys.models import Enrolment, Flow, StepVisit
+from journeys.selectors.flows import CONVERTED
 from journeys.selectors.results import Group, Lift
 from messaging.models import Message
 
@@ -159,7 +160,7 @@ def per_path(runs: QuerySet[Enrolment]) -> list[PathCount]:
         .values("step", way=KeyTextTransform("path", "detail"))
         .annotate(
             n=Count("enrolment", distinct=True),
-            goals=Count("enrolment", distinct=True, filter=Q(enrolment__goal_at__gte=F("left_at"))),
+            goals=Count("enrolment", distinct=True, filter=CONVERTED),
         )
         .order_by("step", "way")
     )
@@ -170,7 +171,7 @@ def on_path(runs: QuerySet[Enrolment], *, step: str, path: str, converted: bool)
     """The runs behind a number of `per_path`."""
     visits = StepVisit.objects.filter(step=step, outcome="path", detail__path=path)
     if converted:
-        visits = visits.filter(enrolment__goal_at__gte=F("left_at"))
+        visits = visits.filter(CONVERTED)
     return runs.filter(pk__in=visits.values("enrolment"))
 
 

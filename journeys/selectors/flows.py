@@ -26,13 +26,21 @@ CAME_AGAIN = Q(
         )
     )
 ) | Q(enrolment__step=F("step"), enrolment__state__in=[State.ACTIVE, State.FAILED])  # fmt: skip
+# Of a visit: its run took the step and reached the goal from there on. A step left for the goal itself did nothing for
+# it; and the coming counts, not the leaving, since the goal may be the very fact that the step waited for.
+CONVERTED = Q(enrolment__goal_at__gte=F("arrived_at")) & ~Q(outcome="left")
 UNCLEAR = (Message.State.UNKNOWN, Message.State.UNKNOWN_FINAL)
 STUCK = (Message.State.FAILED, Message.State.DEAD)
 
 
 @dataclass(slots=True)
 class FlowCount:
-    """The runs of a flow by state: entered = active + completed + exited + failed + held out. `goals` among them."""
+    """
+    The runs of a flow by state: entered = active + completed + exited + failed + held out.
+
+    Attributes:
+        goals: runs that reached the goal, of those that were not held out.
+    """
 
     active: int = 0
     completed: int = 0
@@ -70,7 +78,7 @@ class StepCount:
         outcomes: how it went for those who left, by the visit's word. Who came twice counts as they left it last.
         sent, delivered, failed_messages, unclear, on_the_way: messages of a send step, by what became of them.
         withheld: the most frequent reason first.
-        converted: runs that reached the goal after the step.
+        converted: runs that took the step and reached the goal, then or later.
     """
 
     entered: int = 0
@@ -98,7 +106,7 @@ def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
     for row in rows:
         count = found[row["flow"]]
         setattr(count, row["state"], row["n"])
-        count.goals += row["goals"]
+        count.goals += row["goals"] if row["state"] != State.HELD_OUT else 0
     return found
 
 
@@ -121,7 +129,7 @@ def step_counts(flow: Flow) -> dict[str, StepCount]:
         count = found[again["step"]]
         count.entered -= again["n"]
         count.outcomes[again["outcome"]] -= again["n"]
-    converted = StepVisit.objects.filter(flow=flow, enrolment__goal_at__gte=F("left_at"))
+    converted = StepVisit.objects.filter(CONVERTED, flow=flow)
     reached = converted.values_list("step").annotate(n=Count("enrolment", distinct=True)).order_by()
     for step, number in reached:
         found[step].converted = number
@@ -145,7 +153,7 @@ def runs_at(runs: QuerySet[Enrolment], *, step: str, at: str = "", outcome: str 
     if outcome:
         return runs.filter(Exists(visits.filter(~CAME_AGAIN, outcome=outcome)))
     if at == "converted":
-        return runs.filter(Exists(visits.filter(left_at__lte=OuterRef("goal_at"))))
+        return runs.filter(Exists(visits.filter(CONVERTED)))
     if at:
         return runs.filter(step=step, state=State.ACTIVE if at == "waiting" else State.FAILED)
     return runs.filter(standing | Exists(visits))

@@ -29,7 +29,7 @@ def test_entered_is_the_sum_of_what_became_of_everybody() -> None:
     EnrolmentFactory(flow=flow)
     ended(flow, Enrolment.State.COMPLETED, goal_at=NOON)
     ended(flow, Enrolment.State.EXITED)
-    ended(flow, Enrolment.State.HELD_OUT)
+    ended(flow, Enrolment.State.HELD_OUT, goal_at=NOON)  # only watched: it is not the flow's doing
     ended(flow, Enrolment.State.FAILED)
     counts = flows.flow_counts([flow, other])
     count = counts[flow.pk]
@@ -67,16 +67,26 @@ def test_a_steps_card_counts_who_came_who_waits_and_what_became_of_its_messages(
     assert [(why.n, why.reason) for why in ask.withheld] == [(2, "capped"), (1, "no_consent")]
 
 
-def test_a_steps_card_counts_who_reached_the_goal_after_it() -> None:
+def test_a_steps_card_counts_who_took_it_and_reached_the_goal_then_or_later() -> None:
     flow = live_flow(PAUSE, ASK)
-    for reached in (later(days=3), later(hours=1), None):
+    for reached in (later(days=3), later(days=2), later(hours=1), None):
         gone = ended(flow, Enrolment.State.COMPLETED, goal_at=reached)
-        for step, visit in (("pause", 1), ("ask", 1), ("ask", 2)):
+        for step, visit, arrived in (("pause", 1, NOON), ("ask", 1, later(days=2)), ("ask", 2, later(days=2))):
             StepVisit.objects.create(
-                enrolment=gone, flow=flow, step=step, visit=visit, outcome="queued", arrived_at=NOON,
-                left_at=later(days=1) if step == "ask" else NOON,
+                enrolment=gone, flow=flow, step=step, visit=visit, outcome="queued", arrived_at=arrived,
+                left_at=later(days=2, seconds=5),
             )  # fmt: skip
-    assert {step: count.converted for step, count in flows.step_counts(flow).items()} == {"pause": 2, "ask": 1}
+    assert {step: count.converted for step, count in flows.step_counts(flow).items()} == {"pause": 3, "ask": 2}
+
+
+def test_a_step_that_the_goal_itself_interrupted_did_not_lead_to_it() -> None:
+    flow = live_flow(PAUSE, ASK)
+    gone = ended(flow, Enrolment.State.EXITED, goal_at=later(hours=1))
+    StepVisit.objects.create(
+        enrolment=gone, flow=flow, step="pause", outcome="left", arrived_at=NOON, left_at=later(hours=1)
+    )
+    assert flows.step_counts(flow)["pause"].converted == 0
+    assert not flows.runs_at(Enrolment.objects.all(), step="pause", at="converted").exists()
 
 
 def test_runs_are_those_of_customers_one_may_see() -> None:
