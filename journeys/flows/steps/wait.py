@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, model_validator
 
-from crm.events.types import ATTRIBUTES_CHANGED
 from crm.lib.durations import parse_duration
 from crm.rules.schema import IsoDuration, Name, Shape
 from journeys.facts import Fact
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 NO_DATE, DATE_PAST = "no date", "date past"
+ATTRIBUTES_CHANGED = "Attributes Changed"  # crm.events.types.ATTRIBUTES_CHANGED
 
 
 class WindowSpec(Shape):

@@ -257,7 +257,7 @@ def test_an_identify_is_put_on_the_record_and_searchable(shop: Storefront) -> No
     assert (customer.email, str(customer.phone)) == ("ploy@example.com", "+66812345678")
     assert list(Customer.objects.matching("jaidee")) == [customer]
     assert customer.history.latest().name == "Ploy Jaidee"
-    assert facts() == []
+    assert facts() == ["Attributes Changed"]
 
 
 def test_saying_the_same_again_writes_nothing(shop: Storefront) -> None:
