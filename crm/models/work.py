@@ -70,7 +70,7 @@ class Task(Factual, models.Model):
     """
     Something a member of staff is to do. `cause` says what made it, e.g. "flow:review-request".
 
-    `outcomes` are what may come of it, in the words of whoever made it and waits for one of them; any other will do too.
+    `outcomes` are what may come of it, in the words of whoever made it and waits for one of them; others will do.
     """
 
     OUTCOME_LENGTH = 64

@@ -6,7 +6,17 @@ import factory
 from factory.django import DjangoModelFactory
 
 from crm.models import (
-    Customer, Product, Promotion, Purchase, PurchaseItem, Review, Shop, Ticket, Topic, Touchpoint, User,
+    Customer,
+    Product,
+    Promotion,
+    Purchase,
+    PurchaseItem,
+    Review,
+    Shop,
+    Ticket,
+    Topic,
+    Touchpoint,
+    User,
 )  # fmt: skip
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
