@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -20,12 +19,11 @@ from crm.models import ApiKey, Channel, Customer, State
 from journeys.api.definitions import DefinitionField, DefinitionParser
 from journeys.api.trials import FLOW_HELP, ShopGiven, ZoneField, flow_behind, refuse_both_or_none, shop_rules
 from journeys.models import Flow
-from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script
+from journeys.simulation.scripts import LONGEST, USUAL_LENGTH, Happening, InvalidScript, Profile, Script
 from journeys.simulation.simulate import Simulation, simulate
 from journeys.simulation.stored import happening_of
 
 MOST_EVENTS = 1000
-LONGEST = timedelta(days=5 * 366)
 MAX_ATTRIBUTES = 200
 STATES = ["active", "completed", "exited", "failed"]
 WHATS = [
@@ -94,9 +92,10 @@ class ScriptGiven(Given):
     start = MomentField(future=True)
     trigger = TriggerGiven(required=False, help_text="what happens at `start`; without it, entered by hand")
     events = serializers.ListField(child=HappeningGiven(), required=False, max_length=MOST_EVENTS)
-    until = MomentField(future=True)
+    until = MomentField(future=True, required=False, help_text="60 days after `start` unless given")
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        given.setdefault("until", given["start"] + USUAL_LENGTH)
         if given["until"] < given["start"]:
             raise fault(["until"], _("lies before start"), "invalid")
         if given["until"] - given["start"] > LONGEST:

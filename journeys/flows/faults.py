@@ -84,6 +84,8 @@ def _message(detail: Mapping[str, Any]) -> str:
         return said.removeprefix("Value error, ")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _which_kind(detail, said)
+    if kind == "too_short" and detail["ctx"]["min_length"] == 1:
+        return str(_("has nothing in it yet"))
     if kind in _WORDS:
         words = str(_WORDS[kind])
         return words % detail["ctx"] if "%" in words else words

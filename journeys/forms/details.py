@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from crm.lib.slugs import free_slug
 from crm.lib.strict_json import InvalidJSON, read_object
 from journeys.flows import versions
 from journeys.flows.definition import DEEPEST
@@ -41,8 +42,8 @@ class NewFlowForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=100)
     slug = forms.CharField(
-        label=_("Slug"), max_length=64, validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*$")],
-        help_text=_("How programs and other flows speak of it; it cannot change later."),
+        label=_("Slug"), max_length=64, required=False, validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*$")],
+        help_text=_("How programs and other flows speak of it; it cannot change later. Left empty: made of the name."),
     )  # fmt: skip
     definition = JsonObjectField(
         label=_("From JSON"), required=False, help_text=_("Paste a flow that was copied here or elsewhere.")
@@ -50,6 +51,10 @@ class NewFlowForm(forms.Form):
 
     def clean_slug(self) -> str:
         slug = str(self.cleaned_data["slug"])
+        if not slug:
+            return free_slug(
+                self.cleaned_data.get("name", ""), Flow.objects.all(), stem="flow", reserved=versions.RESERVED
+            )
         if slug in versions.RESERVED:
             raise forms.ValidationError(_t("Another slug, please: a page has this address."))
         if Flow.objects.filter(slug=slug).exists():

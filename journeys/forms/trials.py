@@ -38,11 +38,9 @@ from journeys.forms.trial_lines import (
     without_line,
 )
 from journeys.models import Flow
-from journeys.simulation.scripts import Happening, InvalidScript, Profile, Script, ShopRules
+from journeys.simulation.scripts import LONGEST, USUAL_LENGTH, Happening, InvalidScript, Profile, Script, ShopRules
 from messaging.outbox.policy import ShopPolicy
 
-USUAL_LENGTH = timedelta(days=60)
-LONGEST = timedelta(days=5 * 366)
 MADE_UP, REAL = "made_up", "real"
 SAMPLE = {"name": "Ploy Jaidee", "phone": "+66812345678", "email": "ploy@example.com", "line_id": "U4af4980629"}
 Json = dict[str, Any]

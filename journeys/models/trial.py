@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -88,3 +88,8 @@ class Backtest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flow} {self.since:%Y-%m-%d} – {self.until:%Y-%m-%d}"
+
+    @property
+    def last_moment(self) -> datetime:
+        """`until` is the first that is not in it any more: the midnight behind the last day."""
+        return self.until - timedelta.resolution

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from crm.models import Customer
 from crm.services.consents import Changes
 from journeys.models import Flow
 from messaging.outbox.policy import ShopPolicy
+
+# How long is watched when nobody says, and at most.
+USUAL_LENGTH = timedelta(days=60)
+LONGEST = timedelta(days=5 * 366)
 
 
 class InvalidScript(ValueError):

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.access.guards import staff_required
 from crm.lib.htmx import redirect_to, render_page
+from crm.lib.slugs import free_slug
 from crm.views.parts import posted
 from journeys.flows import gallery as ready
 from journeys.flows import versions
@@ -83,8 +84,4 @@ def _edit(flow: Flow) -> str:
 
 def _free(slug: str) -> str:
     """`slug`, with a number when another flow has it."""
-    taken, number, found = set(Flow.objects.values_list("slug", flat=True)), 1, slug
-    while found in taken:
-        number += 1
-        found = f"{slug[:58]}-{number}"
-    return found
+    return free_slug(slug, Flow.objects.all(), stem="flow", reserved=versions.RESERVED)

@@ -106,7 +106,7 @@ def test_a_draft_may_have_faults_and_says_so(boss: Client) -> None:
         "versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0,
     }  # fmt: skip
     page = boss.post(address(Flow, "add"), form, follow=True)
-    assert "Not ready to be published: steps: needs at least 1" in page.content.decode()
+    assert "Not ready to be published: steps: has nothing in it yet" in page.content.decode()
     assert Flow.objects.get().state == "draft"
 
 

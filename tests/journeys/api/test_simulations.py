@@ -180,3 +180,13 @@ def test_the_same_key_again_replays_the_answer(api: Program) -> None:
 
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json() == first.json()
+
+
+def test_who_does_not_say_until_when_watches_for_sixty_days(api: Program) -> None:
+    flow = {"trigger": {"manual": True}, "steps": [{"id": "long", "type": "wait", "for": "P59D"}, ASK]}
+    longer = {"trigger": {"manual": True}, "steps": [{"id": "long", "type": "wait", "for": "P61D"}, ASK]}
+    script = {key: value for key, value in SCRIPT.items() if key not in {"until", "trigger", "events", "definition"}}
+
+    seen, unseen = (api.post("flows/simulate/", {**script, "definition": it}).json() for it in (flow, longer))
+
+    assert (seen["state"], unseen["state"]) == ("completed", "active")

@@ -136,7 +136,7 @@ def test_a_step_that_cannot_be_says_where_and_why(step: dict[str, Any], path: st
         ({"reentry": {"policy": "cooldown"}}, "reentry", '"cooldown" and the policy "cooldown" belong together'),
         ({"reentry": {"policy": "always", "key": "order_id"}}, "reentry.key", "is not of the form "),
         ({"holdout": 100}, "holdout", "input should be less than or equal to 90"),
-        ({"steps": []}, "steps", "needs at least 1"),
+        ({"steps": []}, "steps", "has nothing in it yet"),
     ],
 )
 def test_the_frame_of_a_flow_is_checked_too(changes: dict[str, Any], path: str, message: str) -> None:
@@ -186,7 +186,7 @@ def test_the_frame_of_a_flow_is_checked_too(changes: dict[str, Any], path: str, 
         ({"type": "webhook", "url": "https://example.com:22/"}, "steps[0].url", "uses a port other than"),
         ({"type": "webhook", "url": "https://me@example.com/"}, "steps[0].url", "carries a user name or password"),
         ({"type": "webhook", "url": "shop"}, "steps[0].url", "is no web address"),
-        ({"type": "webhook", "url": "https://example.com", "body": {}}, "steps[0].body", "needs at least 1"),
+        ({"type": "webhook", "url": "https://example.com", "body": {}}, "steps[0].body", "has nothing in it yet"),
         ({"type": "webhook", "url": "https://example.com", "body": "x"}, "steps[0].body", "not an object"),
         ({"type": "webhook", "url": "https://example.com", "body": {"a": "x" * 20_000}}, "steps[0].body", "is longer"),
         ({"type": "carrier pigeon"}, "steps[0]", "unknown type; known are "),

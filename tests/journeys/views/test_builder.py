@@ -336,3 +336,11 @@ def test_who_may_only_look_edits_nothing(sign_in: SignIn, flow: Flow) -> None:
     marketer = sign_in(User.Role.MARKETER)
     assert marketer.get(at("")).status_code == 200
     assert marketer.get("/journeys/flows/ours/publish/").status_code == 403
+
+
+@pytest.mark.parametrize(("name", "slug"), [("Ask again", "ask-again"), ("ขอรีวิว", "flow"), ("New", "new-2")])
+def test_a_new_flow_without_a_slug_gets_one_of_its_name(manager: Client, name: str, slug: str) -> None:
+    manager.post(NEW, {"name": name, "slug": ""})
+    assert Flow.objects.latest("pk").slug == slug
+    manager.post(NEW, {"name": name, "slug": ""})
+    assert Flow.objects.latest("pk").slug != slug
