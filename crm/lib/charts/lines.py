@@ -91,11 +91,15 @@ def _scale(ceiling: float, width: int, y: Callable[[float], float], *, whole: bo
 
 
 def _axis(labels: Sequence[Text], x: Callable[[int], float]) -> SafeString:
-    every = max(1, -(-len(labels) // TICKS))
+    every, last = max(1, -(-len(labels) // TICKS)), len(labels) - 1
     return format_html_join(
         "",
-        '<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((f"{x(index):.1f}", HEIGHT - 8, labels[index]) for index in range(0, len(labels), every)),
+        '<text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>',
+        (
+            # The last word ends at the chart's edge, beyond which nothing is drawn.
+            (f"{x(index):.1f}", HEIGHT - 8, "end" if 0 < index == last else "middle", labels[index])
+            for index in range(0, len(labels), every)
+        ),
     )
 
 

@@ -48,9 +48,14 @@ def test_a_line_chart_says_the_same_in_shape_table_and_words() -> None:
     ],
 )
 def test_what_is_counted_is_not_scaled_in_fractions(values: list[float], scale: list[str]) -> None:
-    labels = [str(number) for number in range(len(values))]
+    labels = [f"day {number}" for number in range(len(values))]
     chart = line_chart(title="Visits", label="Day", labels=labels, series=[Series("Visits", values)])
-    assert re.findall(r'text-anchor="end">([^<]+)<', chart.svg) == scale
+    assert re.findall(r'text-anchor="end">([\d.,]+)<', chart.svg) == scale
+
+
+def test_the_last_word_under_a_line_chart_ends_at_its_edge() -> None:
+    chart = line_chart(title="Visits", label="Day", labels=["1 Mar", "2 Mar"], series=[Series("Visits", [1, 2])])
+    assert re.findall(r'text-anchor="(\w+)">(\d Mar)<', chart.svg) == [("middle", "1 Mar"), ("end", "2 Mar")]
 
 
 def test_a_chart_of_nothing_but_noughts_is_empty() -> None:
