@@ -17,6 +17,15 @@ def free_slug(name: str, among: QuerySet[Any], *, stem: str, reserved: Collectio
         stem: what it begins with when the name has no Latin letters.
         reserved: slugs that nobody may have, such as the names of pages.
     """
-    base = slugify(name)[:56].strip("-_") or stem
-    taken = {*among.filter(slug__startswith=base).values_list("slug", flat=True), *reserved}
+    like = among.filter(slug__startswith=_base(name, stem)).values_list("slug", flat=True)
+    return unlike(name, {*like, *reserved}, stem=stem)
+
+
+def unlike(name: str, taken: Collection[str], *, stem: str) -> str:
+    """A slug for `name`, as `free_slug` makes it, that is none of `taken`."""
+    base = _base(name, stem)
     return next(slug for n in range(1, len(taken) + 2) if (slug := base if n == 1 else f"{base}-{n}") not in taken)
+
+
+def _base(name: str, stem: str) -> str:
+    return slugify(name)[:56].strip("-_") or stem

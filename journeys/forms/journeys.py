@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
-from django.utils.text import capfirst, slugify
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from crm.lib.slugs import unlike
 from journeys.models import Journey, Stage
 from journeys.models.journey import in_language
 from journeys.stages.editing import MAX_STAGES
@@ -68,15 +69,9 @@ def stages_of(text: str) -> list[dict[str, Any]]:
     """A stage for each line, in the colours of the palette one after another; each has a slug of its own."""
     stages: list[dict[str, Any]] = []
     for name in filter(None, (" ".join(line.split())[:100] for line in text.splitlines())):
-        slug = free_slug(name, {stage["slug"] for stage in stages})
+        slug = unlike(name, {stage["slug"] for stage in stages}, stem="stage")
         stages.append({"slug": slug, "name": name, "colour": 1 + len(stages) % len(Stage.Colour)})
     return stages
-
-
-def free_slug(name: str, taken: set[str]) -> str:
-    """A slug for a stage's name that none of the others has."""
-    stem = slugify(name)[:56].strip("-_") or "stage"
-    return next(slug for n in range(1, len(taken) + 2) if (slug := stem if n == 1 else f"{stem}-{n}") not in taken)
 
 
 class JourneyForm(forms.ModelForm[Journey]):

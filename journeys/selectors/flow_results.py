@@ -13,7 +13,7 @@ from django.db.models.functions import Cast, TruncDay, TruncMonth, TruncWeek
 
 from crm.models import Customer
 from journeys.models import Enrolment, Flow, StepVisit
-from journeys.selectors.flows import CONVERTED
+from journeys.selectors.flows import CONVERTED, GONE_OUT, STUCK, UNCLEAR
 from journeys.selectors.results import Group, Lift
 from messaging.models import Message
 
@@ -26,10 +26,10 @@ ELSE = "else"
 # What a message counts as: by which states.
 FATES: dict[str, Q] = {
     "on_the_way": Q(state__in=[Message.State.QUEUED, Message.State.SENDING]),
-    "sent": Q(state__in=[Message.State.SENT, Message.State.DELIVERED]),
+    "sent": Q(state__in=GONE_OUT),
     "delivered": Q(state=Message.State.DELIVERED),
-    "failed": Q(state__in=[Message.State.FAILED, Message.State.DEAD]),
-    "unclear": Q(state__in=[Message.State.UNKNOWN, Message.State.UNKNOWN_FINAL]),
+    "failed": Q(state__in=STUCK),
+    "unclear": Q(state__in=UNCLEAR),
     "withheld": Q(state=Message.State.WITHHELD),
     "cancelled": Q(state=Message.State.CANCELLED),
 }

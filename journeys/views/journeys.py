@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.access.guards import staff_of, staff_required
 from crm.lib.htmx import redirect_to, render_page
+from crm.lib.slugs import unlike
 from crm.views.parts import done, posted
 from journeys.flows.uses import uses_of_stage
 from journeys.forms.journeys import (
@@ -26,7 +27,6 @@ from journeys.forms.journeys import (
     NewStageForm,
     RemoveStageForm,
     StageForm,
-    free_slug,
 )  # fmt: skip
 from journeys.models import Journey, Position, Stage
 from journeys.selectors.changes import changes_of
@@ -87,7 +87,7 @@ def stage_add(request: HttpRequest, slug: str) -> HttpResponse:
         wish = said.pop("slug")
         if wish in taken:
             raise InvalidJourney(["slug"], _("Another stage has this slug."))
-        editing.put_stage(held, wish or free_slug(said["name"], taken), **said)
+        editing.put_stage(held, wish or unlike(said["name"], taken, stem="stage"), **said)
 
     return _save(request, journey, form, add, {"new": form})
 
