@@ -170,7 +170,7 @@ class Customer(Factual, models.Model):
     def _keep_words(self) -> None:
         # Of a row read in part nothing is known, and nothing is asked.
         whole = "attributes" in self.__dict__ and "birthday" in self.__dict__
-        self._words = copy.deepcopy(self._words_now()) if whole else None
+        self._words = {name: _apart(value) for name, value in self._words_now().items()} if whole else None
 
     def _words_now(self) -> dict[str, Any]:
         return {**self.attributes, **({"birthday": self.birthday} if self.birthday else {})}
@@ -190,6 +190,11 @@ class Customer(Factual, models.Model):
                 object_id=self.pk,
             )
         ]
+
+
+def _apart(value: Any) -> Any:
+    """The value, out of reach of whoever changes the row's own; most are plain, and a copy of each row read is dear."""
+    return copy.deepcopy(value) if isinstance(value, dict | list) else value
 
 
 def search_text(customer: Customer) -> str:
