@@ -1,6 +1,7 @@
 """Waymark as its own processes, on a database of its own: what the fault tests break."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -93,6 +94,26 @@ def database(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"postgres://{address}/{name}", {**server, "NAME": name}
         finally:
             maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def chaos(module: str, folder: Path, *arguments: str, seconds: float) -> tuple[dict[str, Any], str]:
+    """Run a module of tests.faults on a database of its own; what it counted (its last line, JSON), and its errors."""
+    with database(folder) as (url, _):
+        done = subprocess.run(
+            [sys.executable, "-m", f"tests.faults.{module}", *arguments],
+            cwd=settings.BASE_DIR,
+            env={
+                **os.environ, "DATABASE_URL": url, "TEST_DATABASE": "the caller's",
+                "DJANGO_SETTINGS_MODULE": "config.settings_test",
+            },
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found, done.stderr
 
 
 def until(condition: Callable[[], Any], *, within: float = WITHIN) -> Any:

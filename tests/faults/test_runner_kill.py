@@ -4,16 +4,11 @@ kill -9 in the middle of a batch, with two workers at the same work: every step 
 A process of its own enrols, forks workers that die by SIGKILL at every point of the way, and counts.
 """
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
-from django.conf import settings
 
-from tests.faults.deployment import database
+from tests.faults.deployment import chaos
 
 pytestmark = pytest.mark.faults
 
@@ -24,22 +19,8 @@ PEOPLE = 90
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What became of everybody."""
-    with database(tmp_path_factory.mktemp("chaos")) as (url, _):
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.runner_chaos"],
-            cwd=settings.BASE_DIR,
-            env={
-                **os.environ, "DATABASE_URL": url, "TEST_DATABASE": "the caller's",
-                "DJANGO_SETTINGS_MODULE": "config.settings_test",
-            },
-            capture_output=True,
-            text=True,
-            timeout=BOUND,
-            check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "said": done.stderr[-3000:]}
+    found, errors = chaos("runner_chaos", tmp_path_factory.mktemp("chaos"), seconds=BOUND)
+    return {**found, "said": errors[-3000:]}
 
 
 @pytest.mark.parametrize("part", ["steps", "judging"])

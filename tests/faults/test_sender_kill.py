@@ -4,16 +4,11 @@ kill -9 in the middle of sending, at every point of the way: nothing is lost, no
 A process of its own queues, forks workers that die by SIGKILL, and counts what a provider outside of them accepted.
 """
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
-from django.conf import settings
 
-from tests.faults.deployment import database
+from tests.faults.deployment import chaos
 
 pytestmark = pytest.mark.faults
 
@@ -26,21 +21,7 @@ Reports = dict[str, dict[str, Any]]
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
     """What became of the messages, by kind of provider."""
     folder = tmp_path_factory.mktemp("chaos")
-    with database(folder) as (url, _):
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.sender_chaos", str(folder)],
-            cwd=settings.BASE_DIR,
-            env={
-                **os.environ, "DATABASE_URL": url, "TEST_DATABASE": "the caller's",
-                "DJANGO_SETTINGS_MODULE": "config.settings_test",
-            },
-            capture_output=True,
-            text=True,
-            timeout=BOUND,
-            check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: Reports = json.loads(done.stdout.splitlines()[-1])
+    found: Reports = chaos("sender_chaos", folder, str(folder), seconds=BOUND)[0]
     return found
 
 
