@@ -62,10 +62,10 @@ class FlowFactory(DjangoModelFactory[Flow]):
     updated_at = NOON
 
 
-def live_flow(*steps: dict[str, Any], **definition: Any) -> Flow:
-    """A published flow of these steps; started by hand unless `trigger` says otherwise."""
+def live_flow(*steps: dict[str, Any], named: dict[str, str] | None = None, **definition: Any) -> Flow:
+    """A published flow of these steps, started by hand unless `trigger` says otherwise; `named` are the flow's fields."""
     draft = {"trigger": {"manual": True}, "steps": list(steps) or [PAUSE], **definition}
-    flow = FlowFactory.create(draft=draft)
+    flow = FlowFactory.create(draft=draft, **(named or {}))
     versions.publish(flow, actor=None, now=NOON)
     flow.refresh_from_db()
     return flow

@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 from html import unescape
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -31,8 +32,9 @@ def lived() -> tuple[Flow, list[Customer]]:
     Shop.current()
     Shop.objects.update(control_group=20)
     now = timezone.now()
-    flow = live_flow(FORK, {**PAUSE, "for": "P20D"}, holdout=30, goal=GOAL, exits=[{"event": "Order Refunded"}])
-    people = CustomerFactory.create_batch(30)
+    entered = {"holdout": 30, "goal": GOAL, "exits": [{"event": "Order Refunded"}]}
+    flow = live_flow(FORK, {**PAUSE, "for": "P20D"}, named={"slug": "seven"}, **entered)
+    people = [CustomerFactory(public_id=UUID(int=number)) for number in range(30)]  # lots are drawn by it and the slug
     enrolment.enrol_by_hand(flow, people, now=now - timedelta(days=10))
     runner.run_due(now=now - timedelta(days=10), limit=100)
     for one in people[:12]:
