@@ -63,7 +63,7 @@ class FlowFactory(DjangoModelFactory[Flow]):
 
 
 def live_flow(*steps: dict[str, Any], named: dict[str, str] | None = None, **definition: Any) -> Flow:
-    """A published flow of these steps, started by hand unless `trigger` says otherwise; `named` are the flow's fields."""
+    """A published flow of these steps, started by hand unless `trigger` says otherwise; `named`: its own fields."""
     draft = {"trigger": {"manual": True}, "steps": list(steps) or [PAUSE], **definition}
     flow = FlowFactory.create(draft=draft, **(named or {}))
     versions.publish(flow, actor=None, now=NOON)
