@@ -1,8 +1,16 @@
 """Phone numbers: any way of writing them in, E.164 out."""
 
+import re
 import unicodedata
 
 import phonenumbers
+
+# Calling codes that belong to one country alone; no code begins with another. Whose the rest are ("1" is the United
+# States', Canada's and more), only the whole number tells.
+_COUNTRIES = {
+    str(code): regions[0] for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items() if len(regions) == 1
+}
+_WRITTEN_OUT = re.compile(r"\+[0-9]{7,15}")
 
 
 class InvalidPhone(ValueError):
@@ -38,7 +46,11 @@ def normalise_phone(text: str, region: str) -> str:
 
 
 def country_of(e164: str) -> str:
-    """ISO 3166 country of an E.164 number, "" when it has none."""
+    """ISO 3166 country of an E.164 number, "" when it has none. Of most countries the calling code is enough."""
+    if _WRITTEN_OUT.fullmatch(e164):
+        for length in (2, 3, 1):
+            if country := _COUNTRIES.get(e164[1 : 1 + length]):
+                return country
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or ""
     except phonenumbers.NumberParseException:
