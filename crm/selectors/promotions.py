@@ -10,11 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.utils.translation import gettext as _
 
+from crm.extensions import Use
 from crm.lib.among import Among
 from crm.lib.money import Money
 from crm.models import Coupon, Promotion, Purchase
 from crm.rules import matches, parse_rule
+from crm.rules.leaves.segments import segments_named
 
 # What templates may ask of a coupon (`for_template`).
 TEMPLATE_NAMES = (
@@ -52,6 +55,15 @@ def why_not(wanted: Mapping[str, Collection[int]], *, now: datetime) -> dict[tup
             elif most is not None and used[promotion.pk, customer] >= most:
                 refused[slug, customer] = ALREADY_REDEEMED
     return refused
+
+
+def uses_of_segment(slug: str) -> list[Use]:
+    """The promotions whose audience names the segment, those that are over too: their codes are still asked about."""
+    return [
+        Use(_("promotion"), promotion.name, promotion.get_absolute_url())
+        for promotion in Promotion.objects.exclude(audience={}).order_by("name", "pk")
+        if slug in {named for _path, named in segments_named(promotion.audience)}
+    ]
 
 
 def for_template(coupon: Coupon, zone: ZoneInfo) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from crm.lib.money import Money
 from crm.lib.slugs import free_slug
-from crm.models import Promotion, User
+from crm.models import Promotion, Segment, User
 from crm.rules import InvalidRule, parse_rule
-from crm.rules.leaves.segments import segment_faults
+from crm.rules.leaves.segments import segment_faults, segments_named
 from crm.rules.schema import Fault
 
 RESERVED = frozenset({"new", "redeem"})  # pages of their own
@@ -112,5 +112,8 @@ def _check_audience(rule: Any) -> None:
         parse_rule(rule)
     except InvalidRule as error:
         raise InvalidPromotion("audience", str(error), list(error.faults)) from error
+    # Whoever is just deleting a segment that it names takes turns with us.
+    named = {slug for _path, slug in segments_named(rule)}
+    list(Segment.objects.select_for_update().filter(slug__in=named).order_by("pk"))
     if faults := segment_faults(rule):
         raise InvalidPromotion("audience", "; ".join(map(str, faults)), faults)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crm.extensions import Use
-from crm.models import Segment
+from crm.models import Promotion, Segment
 from crm.rules.leaves_of import leaves_of
 from journeys.flows.mentions import mentions
 from journeys.models import Enrolment, Flow, FlowVersion
@@ -22,14 +22,19 @@ def uses_of_segment(slug: str) -> list[Use]:
 
 
 def uses_of_stage(journey: str, stage: str) -> list[Use]:
-    """The flows and the segments that speak of the stage. Whoever only speaks of its journey's health does not."""
+    """The flows, segments and promotions that speak of the stage. Who only speaks of its journey's health does not."""
     name = f"{journey}.{stage}"
     segments = [
         Use(_("segment"), segment.name, segment.get_absolute_url())
         for segment in Segment.objects.order_by("name")
         if name in _stages_in(segment.rule)
     ]
-    return [*_flows("stage", name), *segments]
+    promotions = [
+        Use(_("promotion"), promotion.name, promotion.get_absolute_url())
+        for promotion in Promotion.objects.exclude(audience={}).order_by("name", "pk")
+        if name in _stages_in(promotion.audience)
+    ]
+    return [*_flows("stage", name), *segments, *promotions]
 
 
 def _stages_in(rule: Any) -> set[str]:

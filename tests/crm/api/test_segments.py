@@ -83,6 +83,17 @@ def test_what_another_segment_speaks_of_stays(api: Program) -> None:
     assert faults(api.patch("segments/inner/", {"rule": {"segment": "outer"}})) == [("/rule/segment", "invalid_rule")]
 
 
+def test_what_a_promotions_audience_speaks_of_stays(api: Program) -> None:
+    api.post("segments/", {"name": "Inner", "rule": THAI})
+    api.post("promotions/", {"name": "Fair", "percent": 5, "audience": {"segment": "inner"}})
+
+    refused = api.call("DELETE", "segments/inner/")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert refused.json()["detail"] == "is used by promotion “Fair”"
+    assert Segment.objects.exists()
+
+
 def test_a_refresh_is_asked_for(api: Program) -> None:
     api.post("segments/", {"name": "Speak Thai", "rule": THAI})
     Segment.objects.update(refresh_asked_at=None)

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from crm import tasks
 from crm.models import Customer, Event, Segment, SegmentChange, SegmentMember, Tag
 from crm.rules import InvalidRule, matches, parse_rule
-from crm.services import customers, merges, segments
+from crm.services import customers, merges, promotions, segments
 from crm.services.segments import InvalidSegment, Refreshed, SegmentInUse
-from tests.factories.crm import NOON, CustomerFactory, PurchaseFactory, UserFactory, later
+from tests.factories.crm import NOON, CustomerFactory, PromotionFactory, PurchaseFactory, UserFactory, later
 
 pytestmark = pytest.mark.django_db
 VIP = {"tag": "vip"}
@@ -217,6 +217,22 @@ class TestSegmentsInRules:
 
         with pytest.raises(InvalidRule, match="more than 50 segments"):
             matches(parse_rule({"segment": "level-7"}), [1], now=NOON)
+
+    def test_a_segment_that_a_promotions_audience_names_is_not_deleted_even_when_it_is_over(self) -> None:
+        segment = make("inner", VIP)
+        audience = {"not": {"any": [{"segment": "inner"}]}}
+        fields = {"name": "Fair", "percent": 5, "audience": audience, "ends_at": NOON}
+        promotion = promotions.create_promotion(fields=fields, actor=None, now=NOON)
+        PromotionFactory.create(audience=VIP)
+
+        uses = [(str(use.what), use.name, use.url) for use in segments.users_of(segment)]
+
+        assert uses == [("promotion", "Fair", "/promotions/fair/")]
+        with pytest.raises(SegmentInUse, match="promotion “Fair”"):
+            segments.delete_segment(segment)
+        promotions.edit_promotion(promotion, {"audience": {}})
+        segments.delete_segment(segment)
+        assert not Segment.objects.exists()
 
     def test_what_others_speak_of_cannot_be_deleted(self) -> None:
         inner, outer = make("inner", VIP), make("outer", {"segment": "inner"})

@@ -2,12 +2,13 @@ import json
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from crm.models import Segment, User
 from crm.services import segments
 from tests.crm.views.conftest import SignIn
 from tests.crm.views.test_budgets import LIST_BUDGET, RECORD_BUDGET, cost
-from tests.factories.crm import NOON, CustomerFactory, sales_see_their_own
+from tests.factories.crm import NOON, CustomerFactory, PromotionFactory, UserFactory, sales_see_their_own
 
 pytestmark = pytest.mark.django_db
 THAI = {"field": {"name": "language", "op": "eq", "value": "th"}}
@@ -60,6 +61,18 @@ def test_a_segment_another_speaks_of_is_not_deleted(manager: Client) -> None:
     assert 'action="/segments/speak-thai/delete/"' not in page
     assert '<a class="grow two-lines" href="/segments/others/">' in page
     assert Segment.objects.count() == 2
+
+
+def test_a_segment_a_promotion_speaks_of_is_not_deleted_by_page_or_admin(manager: Client) -> None:
+    segment = make()
+    PromotionFactory.create(slug="fair", name="Fair", audience={"segment": "speak-thai"})
+    page = manager.post("/segments/speak-thai/delete/", follow=True).content.decode()
+    assert "It is in use and stays: Fair (promotion)." in page
+    assert '<a class="grow two-lines" href="/promotions/fair/">' in page
+    admin = Client()
+    admin.force_login(UserFactory.create(is_superuser=True))
+    assert admin.post(reverse("admin:crm_segment_delete", args=[segment.pk]), {"post": "yes"}).status_code == 403
+    assert Segment.objects.exists()
 
 
 def test_the_customers_list_is_narrowed_to_the_members(manager: Client) -> None:

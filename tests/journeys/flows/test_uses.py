@@ -13,7 +13,7 @@ from journeys.flows import versions
 from journeys.flows.mentions import mentions
 from journeys.flows.uses import uses_of_segment, uses_of_stage
 from journeys.models import Flow
-from tests.factories.crm import NOON, CustomerFactory
+from tests.factories.crm import NOON, CustomerFactory, PromotionFactory
 from tests.factories.journeys import PAUSE, EnrolmentFactory, FlowFactory, live_flow
 from tests.journeys.happenings import day, happens
 
@@ -92,17 +92,20 @@ def test_a_segment_that_a_flow_speaks_of_is_not_deleted_and_one_put_away_speaks_
     assert not Segment.objects.exists()
 
 
-def test_a_stage_is_used_by_flows_and_segments() -> None:
+def test_a_stage_is_used_by_flows_segments_and_promotions() -> None:
     stage = {"stage": {"journey": "five-stage", "in": ["retention", "advocacy"]}}
     segment = segments.create_segment(name="Fans", rule={"not": stage}, actor=None, now=NOON)
+    promotion = PromotionFactory.create(audience=stage)
+    PromotionFactory.create(audience={"health": {"journey": "five-stage", "in": ["lapsed"]}})
     flow = FlowFactory.create(
         draft={"trigger": {"stage": {"journey": "five-stage", "stage": "advocacy"}}, "steps": [PAUSE]}
     )
     uses = [(str(use.what), use.url) for use in uses_of_stage("five-stage", "advocacy")]
     assert uses == [
         ("flow, as it is drafted", f"/journeys/flows/{flow.slug}/"), ("segment", segment.get_absolute_url()),
+        ("promotion", promotion.get_absolute_url()),
     ]  # fmt: skip
-    assert [use.name for use in uses_of_stage("five-stage", "retention")] == ["Fans"]
+    assert [use.name for use in uses_of_stage("five-stage", "retention")] == ["Fans", promotion.name]
     assert uses_of_stage("usage-loop", "advocacy") == []
 
 
