@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -21,8 +22,8 @@ from crm.api.filters import CustomerFilter, MomentFilter
 from crm.api.lookups import customer_behind
 from crm.lib.money import Money
 from crm.lib.paging import Sort
-from crm.models import Purchase, Refund
-from crm.services import purchases, refunds
+from crm.models import Customer, Purchase, Refund
+from crm.services import coupons, purchases, refunds
 
 Status = Purchase.Status
 STEPS = [choice for choice in Status.choices if choice[0] != Status.PLACED]
@@ -81,6 +82,23 @@ class PurchaseShape(Shape):
 
     def get_late(self, purchase: Purchase) -> bool:
         return purchase.is_late(self.context["view"].now)
+
+
+class RedemptionShape(serializers.Serializer[Any]):
+    redeemed = serializers.BooleanField(help_text="by this order, now or when it was reported before")
+    reason = serializers.CharField(help_text="the code that redeeming was refused with; empty when it was redeemed")
+    detail = serializers.CharField(help_text="the same in words")
+
+
+class RecordedShape(PurchaseShape):
+    """`redemption`, in the context, is what became of the coupon."""
+
+    redemption = serializers.SerializerMethodField(help_text="what became of `coupon`; null when none was said")
+
+    @extend_schema_field(RedemptionShape(allow_null=True))
+    def get_redemption(self, purchase: Purchase) -> dict[str, Any] | None:
+        redemption: dict[str, Any] | None = self.context["redemption"]
+        return redemption
 
 
 class ItemGiven(Given):
@@ -145,8 +163,9 @@ class PurchaseView(mixins.ListModelMixin, Noun):
 
     @extend_schema(
         summary="Record an order, or update it",
-        description="The same source and reference again updates, never duplicates. What is left out stays as it is.",
-        request=PurchaseGiven, responses={200: PurchaseShape, 201: PurchaseShape},
+        description="The same source and reference again updates, never duplicates. What is left out stays as it is. "
+        "A `coupon` of ours is redeemed, once; the order stands whatever becomes of it: see `redemption`.",
+        request=PurchaseGiven, responses={200: RecordedShape, 201: RecordedShape},
     )  # fmt: skip
     @transaction.atomic
     def record(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -154,6 +173,7 @@ class PurchaseView(mixins.ListModelMixin, Noun):
         customer = customer_behind(given.pop("customer"), self, source=kwargs["source"])
         items = [purchases.ItemIn(**item) for item in given.pop("items", ())]
         refunded = given.get("status") == Status.REFUNDED
+        redemption = self._redeem(given["coupon"], customer, given["placed_at"]) if given.get("coupon") else None
         order = purchases.PurchaseIn(
             customer_id=customer.pk, source=kwargs["source"], reference=kwargs["reference"], items=items, **given
         )
@@ -164,7 +184,19 @@ class PurchaseView(mixins.ListModelMixin, Noun):
                 raise Problem("reference_taken", str(error)) from error
             if refunded:
                 refunds.refund_the_rest(recorded.purchase, refunded_at=self.now, now=self.now)
-        return self.answer(self.get_object(), 201 if recorded.created else 200)
+        context = {**self.get_serializer_context(), "redemption": redemption}
+        return Response(RecordedShape(self.get_object(), context=context).data, 201 if recorded.created else 200)
+
+    def _redeem(self, code: str, customer: Customer, placed_at: datetime) -> dict[str, Any]:
+        """What became of an order's coupon. Shops have codes of their own too: an unknown one is no fault of the order."""
+        try:
+            coupons.redeem_for_order(
+                code, customer=customer, purchase=(self.kwargs["source"], self.kwargs["reference"]),
+                placed_at=placed_at, now=self.now, through=self.source, actor=self.staff,
+            )  # fmt: skip
+        except coupons.Refused as error:
+            return {"redeemed": False, "reason": error.code, "detail": error.words}
+        return {"redeemed": True, "reason": "", "detail": ""}
 
     @extend_schema(
         summary="Say that an order was paid, shipped, delivered, completed, cancelled or refunded",

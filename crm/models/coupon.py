@@ -118,6 +118,10 @@ class Coupon(models.Model):
             return "void"
         return "expired" if self.expires_at and self.expires_at <= now else "open"
 
+    def is_redeemed_for(self, purchase: tuple[str, str]) -> bool:
+        """Whether this order, named by (source, order number), is the one that used it."""
+        return self.redeemed_at is not None and (self.purchase_source, self.purchase_reference) == purchase
+
     def facts(self) -> list[EventDraft]:
         """Given and redeemed, for the customer it concerns; a code that is nobody's is no fact about anybody."""
         if self.customer_id is None:

@@ -179,7 +179,7 @@ def check(code: str, *, customer: Customer | None, now: datetime) -> Coupon:
 @transaction.atomic
 def redeem(
     code: str, *, customer: Customer, now: datetime, through: str, actor: User | None = None,
-    purchase: tuple[str, str] | None = None,
+    purchase: tuple[str, str] | None = None, at: datetime | None = None,
 ) -> Coupon:  # fmt: skip
     """
     Redeem a code for `customer`: exactly once, whoever else tries at the same time.
@@ -190,33 +190,64 @@ def redeem(
     Args:
         through: the source of the program's key, or "staff".
         purchase: (source, order number); the order itself may become known later.
+        at: when it was used, and is asked for as of; `now` unless given.
 
     Raises:
         Refused: nothing has changed then.
     """
+    at = at or now
     coupon = find(code)
     source, reference = purchase or ("", "")
     if purchase and Purchase.objects.filter(source=source, reference=reference).exclude(customer=customer).exists():
         raise Refused("reference_taken")
-    if reason := _why_not(coupon, customer, now) or _why_not_they(coupon, customer, now):
+    if reason := _why_not(coupon, customer, at) or _why_not_they(coupon, customer, at):
         raise Refused(reason)
     taken = Coupon.objects.filter(
         Q(customer=None) | Q(customer=customer), pk=coupon.pk, redeemed_at=None, voided_at=None
     ).update(
-        redeemed_at=now, customer=customer, redeemed_by=actor, redeemed_through=through, purchase_source=source,
+        redeemed_at=at, customer=customer, redeemed_by=actor, redeemed_through=through, purchase_source=source,
         purchase_reference=reference,
     )  # fmt: skip
     if not taken:
-        raise Refused(_why_not(find(code), customer, now) or ALREADY_REDEEMED)
+        raise Refused(_why_not(find(code), customer, at) or ALREADY_REDEEMED)
     room = Q(limit=None) | Q(redeemed_count__lt=F("limit"))
-    counted = Promotion.objects.running(now).filter(room, pk=coupon.promotion_id)
+    counted = Promotion.objects.running(at).filter(room, pk=coupon.promotion_id)
     if not counted.update(redeemed_count=F("redeemed_count") + 1):
-        raise Refused(Promotion.objects.get(pk=coupon.promotion_id).refuses(now) or "coupon_exhausted")
+        raise Refused(Promotion.objects.get(pk=coupon.promotion_id).refuses(at) or "coupon_exhausted")
     if _is_over_limit(coupon, customer):
         raise Refused(ALREADY_REDEEMED)
     coupon = find(code)
     log.record_many(coupon.facts(), now=now)
     return coupon
+
+
+def redeem_for_order(
+    code: str, *, customer: Customer, purchase: tuple[str, str], placed_at: datetime, now: datetime, through: str,
+    actor: User | None = None,
+) -> Coupon:  # fmt: skip
+    """
+    Redeem the code that an order came with; the same order again changes nothing.
+
+    It is asked as of the order: what was good when it was placed is good however late we hear of it. Ask before the
+    order is recorded, or an audience of first-time buyers no longer holds for who has just bought.
+
+    Args:
+        purchase: (source, order number).
+
+    Raises:
+        Refused: as `redeem`; nothing has changed then.
+    """
+    coupon = find(code)
+    if coupon.is_redeemed_for(purchase):
+        return coupon
+    at = max(placed_at, coupon.issued_at)
+    try:
+        return redeem(code, customer=customer, now=now, through=through, actor=actor, purchase=purchase, at=at)
+    except Refused:
+        coupon = find(code)
+        if coupon.is_redeemed_for(purchase):  # by another report of this order, a moment ago
+            return coupon
+        raise
 
 
 @transaction.atomic

@@ -64,7 +64,10 @@ def test_an_order_is_recorded_and_answered_with_every_field(api: Program) -> Non
         "completed_at": None,
         "cancelled_at": None,
         "late": True,
-    }
+        "redemption": {
+            "redeemed": False, "reason": "unknown_coupon", "detail": "There is no coupon with this code.",
+        },
+    }  # fmt: skip
     assert facts() == ["Order Completed"]
     assert set(Product.objects.values_list("sku", flat=True)) == {"KTL-1", "FLT-1"}
 
