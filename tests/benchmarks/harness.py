@@ -27,7 +27,7 @@ class Rate:
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.per_second:,.0f} {self.unit}/s"
+        return f"{self.per_second:,.{0 if self.per_second >= 10 else 2}f} {self.unit}/s"
 
 
 def timed(work: Callable[[], int]) -> float:
