@@ -27,7 +27,8 @@ def deliver(message: Message, rules: Rules, *, now: datetime) -> None:
     message.state, message.provider = Message.State.SENDING, NOBODY
     message.lease_token, message.lease_until, message.attempts = NOBODY, now + LEASE, message.attempts + 1
     message.save(update_fields=["state", "provider", "lease_token", "lease_until", "attempts"])
-    cleared, _counts = clearance.clear(Claim(NOBODY, now + LEASE, [message]), rules, now=now)
+    claim = Claim(NOBODY, now + LEASE, [message], {message.customer_id: message.customer})
+    cleared, _counts = clearance.clear(claim, rules, now=now)
     calls = [_call(message, rules) for message in cleared]
     if calls:
         results.write_results(calls, NOBODY, provider=NOBODY, now=now)

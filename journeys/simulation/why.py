@@ -109,7 +109,7 @@ def why_message(message: Message, *, now: datetime) -> MessageAnswer:
     is_forecast = not message.decision and message.state == Message.State.QUEUED
     if is_forecast:
         rules = Rules.current()
-        facts = customer_facts([message], rules, now)[0]
+        facts = customer_facts([message], {message.customer_id: message.customer}, rules, now)[0]
         message.decision = policy.as_json(policy.decide(message_facts(message), facts, rules.policy, now))
     inputs = message.decision["inputs"] if message.decision else {}
     return MessageAnswer(message, decision.gates(message), inputs, is_forecast)

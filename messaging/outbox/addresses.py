@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from crm.lib import bulk
-from crm.models import Channel, Customer
+from crm.models import Channel
 from messaging.channels.reasons import Reason
 from messaging.models import Message, Suppression
 from messaging.models.suppression import hash_address
+from messaging.selectors.recipients import Addressee
 
 Scope = Suppression.Scope
 Cause = Suppression.Cause
@@ -23,7 +24,7 @@ _CONSEQUENCES = {
 }
 
 
-def address_of(customer: Customer, channel: str) -> str:
+def address_of(customer: Addressee, channel: str) -> str:
     """Where `channel` reaches the customer; "" when it does not."""
     if channel == Channel.SMS:
         return str(customer.phone or "")

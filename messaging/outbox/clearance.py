@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -16,6 +16,7 @@ from messaging.outbox import announce, claims, policy
 from messaging.outbox.addresses import address_of
 from messaging.outbox.claims import Claim
 from messaging.outbox.facts import Rules, customer_facts, message_facts
+from messaging.selectors.recipients import Addressee
 
 State = Message.State
 _CLEARED = ("reason", "decision", "cleared_at")
@@ -38,8 +39,8 @@ def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], 
     """
     decidable, busy = _lock(claim.messages)
     claims.release(busy, claim.token, due_at=now + SOON)
-    claims.update(_rows(_look_up_addresses(decidable), claim, _FOUND), fields=_FOUND)
-    facts = customer_facts(decidable, rules, now)
+    claims.update(_rows(_look_up_addresses(decidable, claim.people), claim, _FOUND), fields=_FOUND)
+    facts = customer_facts(decidable, claim.people, rules, now)
     cleared: list[Message] = []
     others: list[Message] = []
     for message, customer in zip(decidable, facts, strict=True):
@@ -67,11 +68,11 @@ def _lock(messages: Collection[Message]) -> tuple[list[Message], list[Message]]:
     )
 
 
-def _look_up_addresses(messages: Collection[Message]) -> list[Message]:
+def _look_up_addresses(messages: Collection[Message], people: Mapping[int, Addressee]) -> list[Message]:
     """Whoever had no address when the message was queued may have one by now; return the messages concerned."""
     nowhere = [message for message in messages if not message.address]
     for message in nowhere:
-        message.address = address_of(message.customer, message.channel)
+        message.address = address_of(people[message.customer_id], message.channel)
         message.address_hash = hash_address(message.channel, message.address)
     return nowhere
 

@@ -83,7 +83,7 @@ class Delivery:
         ready, failed = [], []
         for message in messages:
             try:
-                ready.append((message, letters.compose(message, message.customer)))
+                ready.append((message, letters.compose(message, self._claim.people[message.customer_id])))
             except CannotCompose as error:
                 failed.append(Call(message, PermanentFailure(error.detail, reason=error.reason), 0))
         if failed:
@@ -128,7 +128,13 @@ class Delivery:
             _put_text(message, letter, self._now)
         claims.update([_text_row(message, self._claim.token) for message, _ in going], fields=_TEXT)
         tries = [
-            Attempt(message=message, token=self._claim.token, provider=self._channel.provider, started_at=self._now)
+            bulk.new_row(
+                Attempt,
+                message_id=message.pk,
+                token=self._claim.token,
+                provider=self._channel.provider,
+                started_at=self._now,
+            )
             for message, _ in going
         ]
         bulk.insert_new(Attempt, tries, unique=("message_id", "token"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from crm.lib.zones import zone
 from crm.models import Channel, Consent, Shop, Ticket
 from messaging.models import FrequencyCap, Message, MessagingSettings, QuietHours, Suppression
 from messaging.outbox import policy
+from messaging.selectors.recipients import Addressee
 
 # The longest cap is a week; a day more for zones ahead of or behind UTC.
 LOOK_BACK = timedelta(days=8)
@@ -50,8 +51,10 @@ def message_facts(message: Message) -> policy.MessageFacts:
     )
 
 
-def customer_facts(messages: Sequence[Message], rules: Rules, now: datetime) -> list[policy.CustomerFacts]:
-    """The people behind `messages`, as far as each message is concerned; at most four queries."""
+def customer_facts(
+    messages: Sequence[Message], people: Mapping[int, Addressee], rules: Rules, now: datetime
+) -> list[policy.CustomerFacts]:
+    """The `people` behind `messages`, by id, as far as each message is concerned; at most four queries."""
     consents = _consents(messages)
     suppressed = _suppressed(messages)
     marketing = {message.customer_id for message in messages if message.lane == Message.Lane.MARKETING}
@@ -59,11 +62,11 @@ def customer_facts(messages: Sequence[Message], rules: Rules, now: datetime) -> 
     sent = _sent(marketing, now) if marketing and rules.policy.caps else {}
     return [
         policy.CustomerFacts(
-            zone=zone(message.customer.time_zone, rules.shop.time_zone).key,
+            zone=zone(customer.time_zone, rules.shop.time_zone).key,
             country=_country(message) or rules.shop.country,
             has_address=bool(message.address),
-            erased=message.customer.erased_at is not None,
-            merged=message.customer.merged_into_id is not None,
+            erased=customer.erased_at is not None,
+            merged=customer.merged_into_id is not None,
             consent=consents.get((message.customer_id, message.channel, message.topic_id)),
             suppressed=frozenset(suppressed.get((message.channel, message.address_hash), ())),
             open_complaint=message.customer_id in complaining,
@@ -71,6 +74,7 @@ def customer_facts(messages: Sequence[Message], rules: Rules, now: datetime) -> 
             sent=[at for pk, at in sent.get(message.customer_id, ()) if pk != message.pk],
         )
         for message in messages
+        for customer in (people[message.customer_id],)
     ]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -230,7 +231,7 @@ def _in_quiet_hours(
     if quiet is None or message.is_answer or (quiet.marketing_only and not message.is_marketing):
         return None
     zone = ZoneInfo(customer.zone)
-    local = now.astimezone(zone)
+    local = _local(now, zone)
     if local.time() not in quiet:
         return None
     day = local.date() if local.time() < quiet.ends else local.date() + timedelta(days=1)
@@ -241,9 +242,16 @@ def _in_quiet_hours(
     return until
 
 
+# Everybody in a batch is asked about at one moment, and they live in few zones.
+@lru_cache(maxsize=256)
+def _local(now: datetime, zone: ZoneInfo) -> datetime:
+    return now.astimezone(zone)
+
+
+@lru_cache(maxsize=256)
 def _period(per: Period, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """The calendar day or week (from Monday) around `now` in `zone`, as instants."""
-    day = now.astimezone(zone).date()
+    day = _local(now, zone).date()
     first, length = (day, 1) if per == "day" else (day - timedelta(days=day.weekday()), 7)
     midnight = datetime.combine(first, time())
     return instant(midnight, zone), instant(midnight + timedelta(days=length), zone)
@@ -261,7 +269,7 @@ def _inputs(message: MessageFacts, customer: CustomerFacts, policy: ShopPolicy, 
     quiet = policy.quiet_hours(message.channel, customer.country)
     return {
         "at": now.isoformat(),
-        "local": now.astimezone(zone).isoformat(timespec="minutes"),
+        "local": _local(now, zone).isoformat(timespec="minutes"),
         "zone": customer.zone,
         "country": customer.country,
         "channel": message.channel,
@@ -275,9 +283,13 @@ def _inputs(message: MessageFacts, customer: CustomerFacts, policy: ShopPolicy, 
             {"per": cap.per, "limit": cap.limit, "sent": _count(customer.sent, *_period(cap.per, now, zone))}
             for cap in policy.caps
         ],
-        "quiet_hours": quiet and {"from": f"{quiet.starts:%H:%M}", "to": f"{quiet.ends:%H:%M}"},
+        "quiet_hours": quiet and {"from": _hour(quiet.starts), "to": _hour(quiet.ends)},
         "expires_at": message.expires_at and message.expires_at.isoformat(),
     }
+
+
+def _hour(at: time) -> str:
+    return at.isoformat(timespec="minutes")
 
 
 def _quiet_hours(channel: str, entry: Mapping[str, Any]) -> QuietHours:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import models
-
 from messaging.channels.reasons import Reason
 from messaging.outbox import policy
 from messaging.outbox.facts import Rules, customer_facts, message_facts
 from messaging.outbox.queue import Desk, MessageRequest
+from messaging.selectors.recipients import recipients
 
 
 def why_closed(requests: Sequence[MessageRequest], *, now: datetime) -> list[Reason | None]:
@@ -27,9 +26,9 @@ def why_closed(requests: Sequence[MessageRequest], *, now: datetime) -> list[Rea
         return []
     desk = Desk(requests)
     messages = [desk.row(request, now) for request in requests]
-    models.prefetch_related_objects(messages, "customer")
-    people = customer_facts(messages, Rules.current(), now)
+    people = recipients(request.customer_id for request in requests)
+    known = customer_facts(messages, people, Rules.current(), now)
     return [
         Reason(message.reason) if message.reason else policy.refusal(message_facts(message), person)
-        for message, person in zip(messages, people, strict=True)
+        for message, person in zip(messages, known, strict=True)
     ]

@@ -91,13 +91,20 @@ def take_with_answers(
 def _keep(told: Sequence[tuple[Message | None, ReceiptIn]], now: datetime) -> list[Receipt]:
     """Store what was told, each receipt once; return those that are new."""
     rows = [
-        Receipt(
-            provider=receipt.provider, event_id=receipt.event_id[:200], message=message,
-            reference=receipt.reference[:200], news=receipt.news, detail=receipt.detail[:500], raw=dict(receipt.raw),
-            occurred_at=receipt.at, received_at=now,
+        bulk.new_row(
+            Receipt,
+            provider=receipt.provider,
+            event_id=receipt.event_id[:200],
+            message=message,
+            reference=receipt.reference[:200],
+            news=receipt.news,
+            detail=receipt.detail[:500],
+            raw=dict(receipt.raw),
+            occurred_at=receipt.at,
+            received_at=now,
         )
         for message, receipt in told
-    ]  # fmt: skip
+    ]
     return bulk.insert_new(Receipt, rows, unique=("provider", "event_id"))
 
 

@@ -41,10 +41,19 @@ class SandboxProvider:
 
 
 def _text(parcel: Parcel, news: str) -> SandboxText:
-    return SandboxText(
-        address=parcel.to, channel=parcel.channel, is_from_us=True, key=parcel.key, sender=parcel.sender,
-        subject=parcel.subject, body=parcel.body, html=parcel.html, news=news, at=parcel.at,
-    )  # fmt: skip
+    return bulk.new_row(
+        SandboxText,
+        address=parcel.to,
+        channel=parcel.channel,
+        is_from_us=True,
+        key=parcel.key,
+        sender=parcel.sender,
+        subject=parcel.subject,
+        body=parcel.body,
+        html=parcel.html,
+        news=news,
+        at=parcel.at,
+    )
 
 
 def _delivered(parcel: Parcel) -> ReceiptIn:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Prefetch
 from django.utils import translation
 from django.utils.html import escape, linebreaks
 from django.utils.translation import gettext as _
 
-from crm.models import Channel, Customer, Shop
+from crm.models import Channel, Shop
 from messaging.channels.reasons import Reason
 from messaging.models import Message, TemplateVariant, TemplateVersion
 from messaging.rendering import links, liquid, sms
+
+if TYPE_CHECKING:
+    from messaging.selectors.recipients import Addressee
 
 MAX_SEGMENTS = 10
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
@@ -59,7 +62,7 @@ class Letters:
         self._shop = shop
         self._versions = live_versions({message.template_id for message in messages if message.template_id})
 
-    def compose(self, message: Message, customer: Customer) -> Letter:
+    def compose(self, message: Message, customer: Addressee) -> Letter:
         """
         Fill in the newest published version, in the language nearest to the message's.
 
@@ -110,7 +113,7 @@ def nearest(variants: Sequence[TemplateVariant], *languages: str) -> TemplateVar
     return variants[0] if variants else None
 
 
-def context_for(message: Message, customer: Customer, shop: Shop) -> dict[str, Any]:
+def context_for(message: Message, customer: Addressee, shop: Shop) -> dict[str, Any]:
     """The data a template sees; what the caller gave cannot take the place of ours."""
     return {
         **message.context,

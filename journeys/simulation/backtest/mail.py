@@ -119,7 +119,7 @@ def _letters(wanted: Sequence[Wanted], rules: Rules, until: datetime) -> Iterato
         part = wanted[first : first + 1000]
         customers = Customer.objects.in_bulk({it.customer for it in part})
         messages = [_message(it, customers[it.customer], topics, channels, templates, rules) for it in part]
-        facts = customer_facts(messages, uncapped, until)
+        facts = customer_facts(messages, customers, uncapped, until)
         for it, message, customer in zip(part, messages, facts, strict=True):
             yield _Letter(Fate(it, message.channel, it.at), message, message_facts(message), customer)
 

@@ -60,7 +60,7 @@ class TestClaiming:
         MessageFactory.create_batch(3, queued_at=NOON)
         taken = take()
         with django_assert_num_queries(0):  # type: ignore[operator]
-            assert {(m.customer.name[:8], m.topic.slug, m.template) for m in taken.messages} == {
+            assert {(taken.people[m.customer_id].name[:8], m.topic.slug, m.template) for m in taken.messages} == {
                 ("Customer", "order_updates", None)
             }
 

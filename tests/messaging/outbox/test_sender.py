@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -28,6 +29,7 @@ from messaging.outbox import flow, receipts
 from messaging.outbox.addresses import suppress
 from messaging.outbox.cancel import cancel_queued
 from messaging.outbox.sender import next_due_at, send_due
+from messaging.rendering import liquid
 from tests.factories.crm import CustomerFactory, TicketFactory
 from tests.factories.messaging import MessageFactory, make_template, opt_in, phone_of, states, topic
 from tests.messaging.fakes import FakeProvider
@@ -170,6 +172,17 @@ class TestTheWayThere:
 
         queries(1)  # makes the row of the shop
         assert queries(2) == queries(30)
+
+    def test_a_batch_takes_no_telephone_number_apart_and_reads_each_text_once(self) -> None:
+        template = make_template("thanks", en="Thank you {{ customer.first_name }} of {{ customer.phone }}")
+        for customer in CustomerFactory.create_batch(5):
+            opt_in(customer, "promotions")
+            promotion(customer, template=template, is_literal=False, body="")
+        liquid.parse.cache_clear()
+        with mock.patch("phonenumbers.parse") as parse:
+            assert send() == {"delivered": 5}
+        parse.assert_not_called()
+        assert liquid.parse.cache_info().misses == 1
 
 
 class TestPolicy:
