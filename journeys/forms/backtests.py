@@ -13,9 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.forms.base import DateInput
 from crm.lib.zones import instant
+from journeys.models import Backtest
 from journeys.simulation.backtest.backtest import LONGEST
 
 USUAL_EVENTS, MOST_EVENTS = 20_000, 200_000
+LATELY = {timedelta(days=n) for n in (7, 30, 90)}
 
 
 class BacktestForm(forms.Form):
@@ -43,6 +45,17 @@ class BacktestForm(forms.Form):
     def __init__(self, data: Any = None, *, tz: ZoneInfo, now: datetime, **kwargs: Any) -> None:
         super().__init__(data, use_required_attribute=False, **kwargs)
         self._zone, self._now = tz, now
+
+    @staticmethod
+    def initial_of(run: Backtest, tz: ZoneInfo) -> dict[str, Any]:
+        """What was chosen for `run`."""
+        price = None if run.sms_price is None else Decimal(f"{run.sms_price.normalize():f}")  # not 1E+2
+        said: dict[str, Any] = {"most": run.most, "price": price}
+        length = run.until - run.since
+        if run.until == run.asked_at and length in LATELY:
+            return said | {"days": str(length.days)}
+        first, last = (at.astimezone(tz).date() for at in (run.since, run.last_moment))
+        return said | {"days": "dates", "first": first, "last": last}
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}

@@ -40,7 +40,8 @@ def backtest(request: HttpRequest, slug: str) -> HttpResponse:
     tz = ZoneInfo(shop.time_zone)
     faults = versions.faults_of(flow.draft, slug=flow.slug)
     runs = list(Backtest.objects.filter(flow=flow).defer("definition").select_related("asked_by")[:SHOWN])
-    form = BacktestForm(posted(request), tz=tz, now=now, initial=_initial(runs))
+    run_shown = _chosen(request, flow, runs)
+    form = BacktestForm(posted(request), tz=tz, now=now, initial=run_shown and BacktestForm.initial_of(run_shown, tz))
     if request.method == "POST" and not faults and form.is_valid():
         since, until = form.span()
         try:
@@ -52,18 +53,11 @@ def backtest(request: HttpRequest, slug: str) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             return redirect_to(request, f"{reverse('journeys:backtest', args=[slug])}?run={run.pk}")
-    run_shown = _chosen(request, flow, runs)
     context: dict[str, Any] = {"flow": flow, "faults": faults, "form": form, "runs": runs, "run": run_shown}
     if run_shown and run_shown.finished_at and run_shown.report:
         context |= _shown(run_shown, shop)
     status = 422 if request.method == "POST" else 200
     return render_page(request, "journeys/backtest.html", context, partial="run", status=status)
-
-
-def _initial(runs: list[Backtest]) -> dict[str, Any]:
-    """The price that was said last."""
-    price = next((run.sms_price for run in runs if run.sms_price is not None), None)
-    return {} if price is None else {"price": price.normalize()}
 
 
 def _chosen(request: HttpRequest, flow: Flow, runs: list[Backtest]) -> Backtest | None:

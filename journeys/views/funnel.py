@@ -47,7 +47,7 @@ def funnel(request: HttpRequest, slug: str) -> HttpResponse:
         "asked": about,
         "rows": [(row, links[row.stage.pk]) for row in rows],
         "chart": funnel_chart(
-            title=_("How far they came"), label=_("Stage"), measure=_("Reached"), width=640,
+            title=_("How far they came"), label=_("Stage"), measure=_("Reached"),
             steps=[
                 Step(row.stage.label, row.reached, f"stage-{row.stage.colour}", links[row.stage.pk]) for row in rows
             ],

@@ -62,14 +62,15 @@ def flow_results(request: HttpRequest, slug: str) -> HttpResponse:
         if table is None:
             raise Http404
         return csv_file(f"{slug}-{request.GET.get('table', 'time')}", *table(report))
+    has_goal = bool(definition_of(report.flow).get("goal") or report.outcome.treated.converted)
     context = {
         "flow": report.flow,
         "asked": report.asked,
-        "has_goal": bool(definition_of(report.flow).get("goal")),
+        "has_goal": has_goal,
         "outcome": report.outcome,
         "groups": _groups(report),
         "lifts": _lifts(report.outcome),
-        "chart": _chart(report),
+        "chart": _chart(report, has_goal=has_goal),
         "spans": [(span, _span_link(report, span), _span_link(report, span, goal=1)) for span in report.spans],
         "paths": [_path_row(report, path) for path in report.paths],
         "letters": [_message_row(report, row) for row in report.messages],
@@ -145,15 +146,14 @@ def _lifts(outcome: Outcome) -> list[dict[str, object]]:
     return [{"points": 100 * lift.difference, "low": 100 * low, "high": 100 * high, "is_clear": lift.is_clear}]
 
 
-def _chart(report: Report) -> Chart:
+def _chart(report: Report, *, has_goal: bool) -> Chart:
+    went = Series(_("Went through it"), [span.group.people for span in report.spans])
+    reached = Series(_("Reached the goal"), [span.group.converted for span in report.spans])
     return line_chart(
-        title=_("Entered, and reached the goal"),
+        title=_("Entered, and reached the goal") if has_goal else _("Entered"),
         label=_("Entered"),
         labels=[date_format(span.first, "M Y" if report.by == "month" else "j M") for span in report.spans],
-        series=[
-            Series(_("Went through it"), [span.group.people for span in report.spans]),
-            Series(_("Reached the goal"), [span.group.converted for span in report.spans]),
-        ],
+        series=[went, reached] if has_goal else [went],
         width=880,
     )
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from crm.lib.charts.base import Chart, Text, figure, frame, nice_ceiling, tone
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 220, 44, 12, 12, 30
+WIDE = 700  # from here on a phone shrinks the drawing to half and less
 TICKS = 6
 
 
@@ -46,7 +47,9 @@ def line_chart(
     parts = [_scale(ceiling, width, y, whole=counts), _axis(labels, x)]
     parts += [_line(one, tone(one.tone, number), labels, x, y) for number, one in enumerate(series) if one.values]
     return Chart(
-        svg=frame("line-chart", width, HEIGHT, title, _spoken(series), parts),
+        svg=frame(
+            "line-chart chart-wide" if width >= WIDE else "line-chart", width, HEIGHT, title, _spoken(series), parts
+        ),
         headers=(label, *(one.name for one in series)),
         rows=tuple((at, *(figure(one.values[index]) for one in series)) for index, at in enumerate(labels)),
         legend=tuple((tone(one.tone, number), one.name) for number, one in enumerate(series) if len(series) > 1),
@@ -96,11 +99,15 @@ def _axis(labels: Sequence[Text], x: Callable[[int], float]) -> SafeString:
         "",
         '<text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>',
         (
-            # The last word ends at the chart's edge, beyond which nothing is drawn.
-            (f"{x(index):.1f}", HEIGHT - 8, "end" if 0 < index == last else "middle", labels[index])
+            (f"{x(index):.1f}", HEIGHT - 8, _anchor(index, last), labels[index])
             for index in range(0, len(labels), every)
         ),
     )
+
+
+def _anchor(index: int, last: int) -> str:
+    """The first word begins at the axis, clear of its nought; the last ends at the edge, beyond which nothing shows."""
+    return "start" if index == 0 < last else "end" if 0 < index == last else "middle"
 
 
 def _spoken(series: Sequence[Series]) -> str:

@@ -55,7 +55,7 @@ def test_what_is_counted_is_not_scaled_in_fractions(values: list[float], scale: 
 
 def test_the_last_word_under_a_line_chart_ends_at_its_edge() -> None:
     chart = line_chart(title="Visits", label="Day", labels=["1 Mar", "2 Mar"], series=[Series("Visits", [1, 2])])
-    assert re.findall(r'text-anchor="(\w+)">(\d Mar)<', chart.svg) == [("middle", "1 Mar"), ("end", "2 Mar")]
+    assert re.findall(r'text-anchor="(\w+)">(\d Mar)<', chart.svg) == [("start", "1 Mar"), ("end", "2 Mar")]
 
 
 def test_a_chart_of_nothing_but_noughts_is_empty() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +57,25 @@ def test_it_is_asked_for_counted_outside_the_page_and_shown(manager: Client, flo
     assert page.context["chart"].rows[0][1] == "1"
     assert "SMS: Hi" in body
     assert page.context["form"]["price"].value() == run.sms_price
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"days": "90", "most": "500", "price": "100"}, {"days": "90", "most": 500, "price": "100"}),
+        (
+            {"days": "dates", "first": "2026-03-01", "last": "2026-03-04", "price": ""},
+            {"days": "dates", "first": date(2026, 3, 1), "last": date(2026, 3, 4), "most": 1000},
+        ),
+    ],
+)
+def test_the_form_keeps_what_was_chosen(
+    manager: Client, flow: Flow, sent: dict[str, str], kept: dict[str, object]
+) -> None:
+    form = ask(manager, **sent).context["form"]
+    shown = {name: form[name].value() for name in ("days", "first", "last", "most")}
+    assert shown == {"first": None, "last": None} | {name: kept[name] for name in kept if name != "price"}
+    assert str(form["price"].value() or "") == kept.get("price", "")
 
 
 def test_a_draft_that_changed_since_is_said_so(manager: Client, flow: Flow) -> None:
