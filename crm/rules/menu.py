@@ -122,6 +122,7 @@ WORDS = {
     "groups": gettext_lazy("Groups"),
     "everybody": gettext_lazy("No condition yet: everybody."),
     "nobody": gettext_lazy("No condition yet: nobody."),
+    "no_rule": gettext_lazy("No condition."),
     "condition": gettext_lazy("Condition"),
     "group": gettext_lazy("Group"),
     "operator": gettext_lazy("how"),

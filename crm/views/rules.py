@@ -66,9 +66,11 @@ def preview(request: HttpRequest) -> HttpResponse:
     How many customers of theirs a rule finds, and some of them.
 
     The rule stands in the field that `as` names, else in `rule`; `of` is the segment it belongs to, if any. With
-    `brief` the rule is not said in words.
+    `brief` the rule is not said in words, and with `optional` nothing said finds nobody to speak of.
     """
     text = request.POST.get(request.POST.get("as", "rule"), "")
+    if "optional" in request.POST and text.strip() in ("", "{}"):
+        return HttpResponse()
     shown = _preview(text, request.POST.get("of", ""), staff_of(request))
     return render(request, "components/rule_preview.html", {"preview": shown, "brief": "brief" in request.POST})
 

@@ -191,19 +191,26 @@ class RuleWidget(forms.Textarea):
 
     template_name = "journeys/builder_rule.html"
 
+    def __init__(self, *, optional: bool = False) -> None:
+        super().__init__()
+        self.optional = optional
+
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        return {**context, "builder": {"name": name, "text": value, "faults": (), "menu": menu()}}
+        return {
+            **context,
+            "builder": {"name": name, "text": value, "faults": (), "menu": menu(), "optional": self.optional},
+        }
 
     def id_for_label(self, id_: str, index: Any = None) -> str:
         return f"rule-{id_.removeprefix('id_')}"
 
 
 class RuleField(forms.JSONField):
-    """A rule in the one rule grammar; nothing said is everybody."""
+    """A rule in the one rule grammar; nothing said is everybody, or with `optional` no rule."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, widget=RuleWidget, **kwargs)
+    def __init__(self, *, optional: bool = False, **kwargs: Any) -> None:
+        super().__init__(required=False, widget=RuleWidget(optional=optional), **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else json.dumps(value or {}, indent=2, ensure_ascii=False)

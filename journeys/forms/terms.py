@@ -283,7 +283,7 @@ class ExitLine(Line):
 
     event = EventField(label=_("Leaves when this happens"), required=False)
     where = WhereField()
-    rule = RuleField(label=_("or when this is true of the customer"))
+    rule = RuleField(label=_("or when this is true of the customer"), optional=True)
 
     def edited(self, entries: Any) -> Json | None:
         said = self.cleaned_data

@@ -50,6 +50,8 @@ const button = (label, action, attributes = {}) =>
 class Builder {
   constructor(root) {
     this.root = root;
+    // Where a rule is one of several ways to say something, none at all is not everybody.
+    this.isOptional = "ruleOptional" in root.dataset;
     this.tree = root.querySelector("[data-rule-tree]");
     this.text = root.querySelector("textarea");
     this.preview = root.querySelector("[data-rule-preview]");
@@ -149,7 +151,8 @@ class Builder {
     const choose = select(this.words.group, GROUPS.map((name) => [name, this.words[name]]), kind, (chosen) =>
       place.replace({ [chosen]: nodes }, `${place.path}:kind`));
     choose.dataset.focus = `${place.path}:kind`;
-    const empty = nodes.length ? null : element("p", { class: "muted small" }, kind === "all" ? this.words.everybody : this.words.nobody);
+    const nothing = place.path === "" && this.isOptional ? this.words.no_rule : kind === "all" ? this.words.everybody : this.words.nobody;
+    const empty = nodes.length ? null : element("p", { class: "muted small" }, nothing);
     return this.box(place, "group", this.words.group,
       element("div", { class: "rule-bar" }, choose, this.tools(node, place, place.level ? button(this.words.dissolve, () => this.dissolve(nodes, place)) : null)),
       element("ul", { class: "rule-nodes" }, ...items), empty, this.adder(place, (added) => {

@@ -108,6 +108,13 @@ class TestThePreview:
         )
         assert "goes round in a circle" in said.content.decode()
 
+    def test_where_a_rule_is_optional_nothing_said_finds_nobody_to_speak_of(self, manager: Client) -> None:
+        CustomerFactory(name="Ploy")
+        for rule in ("", " {} "):
+            assert manager.post("/rules/preview/", {"rule": rule, "optional": "1"}).content == b""
+        said = manager.post("/rules/preview/", {"rule": json.dumps({"tag": "vip"}), "optional": "1"})
+        assert '<b class="rule-count">0</b>' in said.content.decode()
+
     def test_it_counts_only_whom_the_reader_may_see(self, sign_in: SignIn) -> None:
         sales_see_their_own()
         CustomerFactory(owner=None)
