@@ -10,7 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from crm.lib.slugs import unlike
+from crm.lib.slugs import free_slug, unlike
 from journeys.models import Journey, Stage
 from journeys.models.journey import in_language
 from journeys.stages.editing import MAX_STAGES
@@ -26,8 +26,8 @@ class NewJourneyForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=100)
     name_th = forms.CharField(label=_("Name in Thai"), max_length=100, required=False)
     slug = forms.CharField(
-        label=_("Slug"), max_length=64, validators=[is_slug],
-        help_text=_("How rules, flows and programs speak of it; it cannot change later."),
+        label=_("Slug"), max_length=64, required=False, validators=[is_slug],
+        help_text=_("How flows and programs speak of it; made from the name when left empty. It cannot change later."),
     )  # fmt: skip
     start = forms.ChoiceField(label=_("Begin with"), required=False, widget=forms.RadioSelect)
     stages = forms.CharField(
@@ -44,9 +44,9 @@ class NewJourneyForm(forms.Form):
 
     def clean_slug(self) -> str:
         slug = str(self.cleaned_data["slug"])
-        if Journey.objects.filter(slug=slug).exists():
+        if slug and Journey.objects.filter(slug=slug).exists():
             raise forms.ValidationError(_t("There is a journey with this slug already."))
-        return slug
+        return slug or free_slug(str(self.cleaned_data.get("name", "")), Journey.objects.all(), stem="journey")
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}

@@ -24,6 +24,7 @@ from journeys.flows.outline import Names, Outline, outline, trigger_in_words
 from journeys.models import Enrolment, Flow
 from journeys.selectors import deeds
 from journeys.selectors import flows as counters
+from journeys.views.chosen import journeys_and_chosen
 
 NEWEST_FIRST = Sort("entered_at")
 ORDER = {Flow.State.LIVE: 0, Flow.State.PAUSED: 1, Flow.State.DRAFT: 2, Flow.State.ARCHIVED: 3}
@@ -38,7 +39,7 @@ def flow_list(request: HttpRequest) -> HttpResponse:
     )
     counts, names = counters.flow_counts(flows), names_here()
     rows = [{"flow": flow, "count": counts[flow.pk], "trigger": _trigger(flow, names)} for flow in flows]
-    return render(request, "journeys/flow_list.html", {"rows": rows})
+    return render(request, "journeys/flow_list.html", {"rows": rows, "journey": journeys_and_chosen("")[1]})
 
 
 def _trigger(flow: Flow, names: Names) -> str:

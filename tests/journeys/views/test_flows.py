@@ -34,6 +34,11 @@ def test_the_list_tells_what_starts_each_flow_and_what_it_did(manager: Client) -
     ]
 
 
+def test_the_list_leads_to_the_reports_of_the_first_journey(manager: Client) -> None:
+    page = manager.get(LIST).content.decode()
+    assert all(f'href="/journeys/map/five-stage/{report}/"' in page for report in ("board", "funnel", "cohorts"))
+
+
 def test_no_flow_yet_and_one_that_cannot_be_read_are_pages_too(manager: Client) -> None:
     assert "No flow yet" in manager.get(LIST).content.decode()
     flow = FlowFactory(draft=BROKEN)

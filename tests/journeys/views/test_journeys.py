@@ -65,6 +65,13 @@ class TestANewOne:
             ("guest-2", "Guest", 4, 4),
         ]  # fmt: skip
 
+    def test_its_slug_is_made_of_its_name_unless_given(self, manager: Client) -> None:
+        for _again in range(2):
+            manager.post(NEW, {"name": "Tea club", "slug": "", "start": "", "stages": "Guest"})
+        assert list(Journey.objects.filter(name="Tea club").order_by("pk").values_list("slug", flat=True)) == [
+            "tea-club", "tea-club-2",
+        ]  # fmt: skip
+
     @pytest.mark.parametrize(
         ("sent", "said"),
         [
