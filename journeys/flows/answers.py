@@ -12,6 +12,7 @@ from crm.models import Customer, Event
 from crm.rules import matches, properties
 from crm.selectors.promotions import why_not
 from journeys.facts import Fact
+from journeys.flows import orders
 from journeys.flows.listening import CLOSED
 from journeys.flows.plan import KeyedRule, Plan
 from journeys.flows.steps.base import (
@@ -19,6 +20,7 @@ from journeys.flows.steps.base import (
     CouponRefused,
     Happened,
     Occurrence,
+    OrderBehind,
     Question,
     RuleHolds,
     WayClosed,
@@ -39,6 +41,7 @@ def answer(asked: Sequence[Asked], *, now: datetime) -> Answers:
     _rules(asked, answers, now)
     _events(asked, answers)
     _dates(asked, answers)
+    _orders(asked, answers)
     _coupons(asked, answers, now)
     _ways(asked, answers, now)
     return answers
@@ -118,6 +121,17 @@ def _dates(asked: Sequence[Asked], answers: Answers) -> None:
     }
     for row, question in wanted:
         answers[row.pk][question] = date_of(records.get(row.customer_id, {}), question.name)
+
+
+def _orders(asked: Sequence[Asked], answers: Answers) -> None:
+    wanted = [
+        (row, question) for row, _, questions in asked for question in questions if isinstance(question, OrderBehind)
+    ]
+    if not wanted:
+        return
+    began = [orders.Beginning(row.customer_id, row.event_id, row.context.get("event") or {}) for row, _ in wanted]
+    for (row, question), order in zip(wanted, orders.behind(began), strict=True):
+        answers[row.pk][question] = order
 
 
 def _coupons(asked: Sequence[Asked], answers: Answers, now: datetime) -> None:

@@ -21,7 +21,8 @@ from journeys.flows.cron import parse_cron
 from journeys.flows.faults import UNION_TAG, Fault, InvalidDefinition, faults_of
 from journeys.flows.steps import AnyStep, Branch, Exit, Split, Task, WaitEvent, WaitRule
 from journeys.flows.steps.base import RuleJson
-from journeys.flows.steps.wait import Clock, SignedDuration
+from journeys.flows.steps.until import SignedDuration
+from journeys.flows.steps.wait import Clock
 
 __all__ = [
     "DateOfTheirs", "DateTrigger", "Definition", "EventExit", "EventTrigger", "Fault", "Goal", "InvalidDefinition",

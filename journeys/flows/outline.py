@@ -42,6 +42,7 @@ from journeys.flows.steps import (
     WaitRule,
     Webhook,
 )  # fmt: skip
+from journeys.flows.steps.until import Until
 from journeys.flows.steps.wait import WindowSpec
 
 _DAYS = {
@@ -53,6 +54,10 @@ _PRIORITIES = {
     "low": gettext_lazy("low priority"), "normal": gettext_lazy("normal priority"),
     "high": gettext_lazy("high priority"), "urgent": gettext_lazy("urgent"),
 }  # fmt: skip
+INTERVALS = {
+    "time_of_use": gettext_lazy("all they ordered could be tried"),
+    "repurchase_after": gettext_lazy("the first thing they ordered runs out"),
+}
 _CHANNELS = {"sms": gettext_lazy("SMS"), "email": gettext_lazy("Email"), "line": gettext_lazy("LINE")}
 
 
@@ -267,12 +272,18 @@ def _wait(step: Wait) -> str:
     until = step.until
     if until is None:
         return _("Wait")
-    span = span_in_words(until.offset.removeprefix("-"))
+    date, span = _date_of(until), span_in_words(until.offset.removeprefix("-"))
     if until.offset in {"P0D", "-P0D", "PT0S"}:
-        return _("Wait until %(date)s") % {"date": until.attribute}
+        return _("Wait until %(date)s") % {"date": date}
     if until.offset.startswith("-"):
-        return _("Wait until %(span)s before %(date)s") % {"span": span, "date": until.attribute}
-    return _("Wait until %(span)s after %(date)s") % {"span": span, "date": until.attribute}
+        return _("Wait until %(span)s before %(date)s") % {"span": span, "date": date}
+    return _("Wait until %(span)s after %(date)s") % {"span": span, "date": date}
+
+
+def _date_of(until: Until) -> str:
+    if until.product:
+        return str(INTERVALS[until.product])
+    return until.attribute or ""
 
 
 def _window(window: WindowSpec) -> str:
@@ -333,7 +344,8 @@ def _paths(step: AnyStep, names: Names) -> list[Path]:
             ways = [Path(f"{path.name}: {words.in_words(path.if_)}", _cards(path.steps, names)) for path in step.paths]
             return [*ways, Path(_("Everybody else"), _cards(step.else_, names))]
         case Wait():
-            special = ((_("No date on the record"), step.missing), (_("The date is past"), step.past))
+            none = _("No date is known") if step.until and step.until.product else _("No date on the record")
+            special = ((none, step.missing), (_("The date is past"), step.past))
             return [Path(name, _cards(steps, names)) for name, steps in special if steps is not None]
     return []
 

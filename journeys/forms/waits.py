@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from journeys.flows.calendar import DAYS
+from journeys.flows.outline import INTERVALS
 from journeys.flows.trees import Json
 from journeys.forms.choices import Choices
 from journeys.forms.fields import ClockField, EventField, RuleField, SpanField, WhereField
@@ -22,18 +23,25 @@ _DAYS = list(
 class WaitForm(StepForm):
     keys = {"for_": "for"}
     when = {
-        "for_": "mode-for", "attribute": "mode-until", "offset": "mode-until", "missing": "mode-until",
-        "past": "mode-until", "opens": "window-on", "closes": "window-on", "days": "window-on",
+        "for_": "mode-for", "attribute": "mode-until", "product": "mode-product", "offset": "mode-date",
+        "missing": "mode-date", "past": "mode-date", "opens": "window-on", "closes": "window-on", "days": "window-on",
     }  # fmt: skip
 
     mode = forms.ChoiceField(
-        label=_("Wait"), choices=[("for", _("for so long")), ("until", _("until a date of the customer's"))],
-        widget=forms.RadioSelect, initial="for",
+        label=_("Wait"), widget=forms.RadioSelect, initial="for",
+        choices=[
+            ("for", _("for so long")), ("until", _("until a date of the customer's")),
+            ("product", _("by the product they ordered")),
+        ],
     )  # fmt: skip
     for_ = SpanField(label=_("For"), required=False)
     attribute = forms.CharField(
         label=_("Date"), max_length=200, required=False,
         help_text=_("birthday, or the name of an attribute that holds a date."),
+    )  # fmt: skip
+    product = forms.ChoiceField(
+        label=_("Until"), choices=list(INTERVALS.items()), required=False, initial="time_of_use",
+        help_text=_("Counted from the delivery. Each product says how long it is used, and how long it lasts."),
     )  # fmt: skip
     offset = SpanField(label=_("So long before or after it"), signed=True, required=False)
     missing = forms.ChoiceField(label=_("Who has no such date"), required=False)
@@ -54,6 +62,7 @@ class WaitForm(StepForm):
         said: Json = {"id": step.get("id"), "for_": step.get("for"), "mode": "until" if step.get("until") else "for"}
         if isinstance(until := step.get("until"), dict):
             said |= {"attribute": until.get("attribute"), "offset": until.get("offset", "")}
+            said |= {"mode": "product", "product": until["product"]} if "product" in until else {}
         if isinstance(window := step.get("window"), dict):
             said |= {"window": True, "opens": window.get("from"), "closes": window.get("to")}
             said["days"] = window.get("days", list(DAYS))
@@ -62,7 +71,7 @@ class WaitForm(StepForm):
 
     def clean(self) -> Json:
         said = super().clean() or {}
-        needed = {"for": ("for_",), "until": ("attribute",)}.get(said.get("mode", ""), ())
+        needed = {"for": ("for_",), "until": ("attribute",), "product": ("product",)}.get(said.get("mode", ""), ())
         for name in (*needed, *(("opens", "closes", "days") if said.get("window") else ())):
             if name not in self.errors and not said.get(name):
                 self.add_error(name, _t("This field is required."))
@@ -73,7 +82,7 @@ class WaitForm(StepForm):
         changed = set(self.fields) if self.is_new else set(self.changed_data)
         if "id" in changed:
             step["id"] = said["id"]
-        if changed & {"mode", "for_", "attribute", "offset", "missing", "past"}:
+        if changed & {"mode", "for_", "attribute", "product", "offset", "missing", "past"}:
             self._write_time(step, said, changed)
         if changed & {"window", "opens", "closes", "days"}:
             self._write_window(step, said)
@@ -86,7 +95,8 @@ class WaitForm(StepForm):
             step["for"] = said["for_"]
             return
         step.pop("for", None)
-        step["until"] = {"attribute": said["attribute"], **({"offset": said["offset"]} if said["offset"] else {})}
+        date = "product" if said["mode"] == "product" else "attribute"
+        step["until"] = {date: said[date], **({"offset": said["offset"]} if said["offset"] else {})}
         for name in ("missing", "past"):
             if name in changed and said[name]:
                 step.setdefault(name, [])

@@ -8,8 +8,8 @@ the runner performs in bulk), ask for facts it needs first, or leave the flow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,40 @@ class AttributeValue:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderBehind:
+    """The order that began the run. Answered with a Bought, or None when none did."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """
+    An order, as far as a wait by product must know it.
+
+    Attributes:
+        delivered_at: None while it is on its way.
+        ended_at: when it was cancelled or given back as a whole, None for one that stands.
+        times_of_use: how long each of its products is used before an opinion is worth asking for.
+        runs_out_after: how long each of those that run out lasts.
+    """
+
+    ordered_at: datetime
+    delivered_at: datetime | None = None
+    ended_at: datetime | None = None
+    times_of_use: tuple[timedelta, ...] = ()
+    runs_out_after: tuple[timedelta, ...] = ()
+
+    def as_of(self, now: datetime) -> Bought | None:
+        """The order as it was then; None before there was one."""
+        if self.ordered_at > now:
+            return None
+        delivered_at = self.delivered_at if self.delivered_at and self.delivered_at <= now else None
+        ended_at = self.ended_at if self.ended_at and self.ended_at <= now else None
+        return replace(self, delivered_at=delivered_at, ended_at=ended_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Occurrence:
     """An event that a step was waiting for: its number on the log, when it occurred, and what it said (an outcome)."""
 
@@ -80,7 +114,7 @@ class WayClosed:
     template: str
 
 
-Question = RuleHolds | Happened | AttributeValue | CouponRefused | WayClosed
+Question = RuleHolds | Happened | AttributeValue | OrderBehind | CouponRefused | WayClosed
 Facts = Mapping[Question, Any]
 
 

@@ -1,9 +1,9 @@
-"""Wait for a time, or until a date of the customer's."""
+"""Wait for a time, or until a date."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import datetime, time
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints, model_validator
 
 from crm.lib.durations import parse_duration
-from crm.rules.schema import IsoDuration, Name, Shape
+from crm.rules.schema import IsoDuration, Shape
 from journeys.facts import Fact
 from journeys.flows import calendar
-from journeys.flows.steps.base import Ask, AttributeValue, Decision, Go, Leave, Moment, Occurrence, Rest, Step
+from journeys.flows.steps.base import Ask, Decision, Go, Leave, Moment, Occurrence, Rest, Step
+from journeys.flows.steps.until import Until
 
 if TYPE_CHECKING:
     from journeys.flows.steps import AnyStep
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 NO_DATE, DATE_PAST = "no date", "date past"
-ATTRIBUTES_CHANGED = "Attributes Changed"  # crm.events.types.ATTRIBUTES_CHANGED
 
 
 class WindowSpec(Shape):
@@ -43,21 +43,6 @@ class WindowSpec(Shape):
     def window(self) -> calendar.Window:
         days = frozenset(calendar.DAYS.index(day) for day in self.days)
         return calendar.Window(time.fromisoformat(self.opens), time.fromisoformat(self.closes), days)
-
-
-SignedDuration = Annotated[str, StringConstraints(pattern=r"^-?P")]
-
-
-class Until(Shape):
-    """A date on the customer's record, moved by `offset`: `{"attribute": "birthday", "offset": "-P3D"}`."""
-
-    attribute: Name
-    offset: SignedDuration = "P0D"
-
-    @model_validator(mode="after")
-    def _offset_is_a_duration(self) -> Until:
-        parse_duration(self.offset.removeprefix("-"))
-        return self
 
 
 class Wait(Step):
@@ -93,15 +78,13 @@ class Wait(Step):
 
     def listens(self) -> Iterator[str]:
         if self.until is not None:
-            yield ATTRIBUTES_CHANGED
+            yield from self.until.listens()
 
     def hears(self, fact: Fact, *, since: datetime, zone: ZoneInfo) -> Occurrence | None:
         """A date that may have moved is read again."""
-        if self.until is None or fact.name != ATTRIBUTES_CHANGED or fact.at < since:
+        if self.until is None or not self.until.may_move(fact, since=since):
             return None
-        names = fact.properties.get("attributes")
-        told = isinstance(names, list) and self.until.attribute in names
-        return Occurrence(fact.id, fact.at) if told else None
+        return Occurrence(fact.id, fact.at)
 
     def take(self, moment: Moment) -> Decision:
         """A worker that comes late finds the window shut and waits for it to open again."""
@@ -112,16 +95,15 @@ class Wait(Step):
 
     def _take_date(self, until: Until, moment: Moment) -> Decision:
         """The date is read on coming here, whenever it changes, and again when the wait is over."""
-        question = AttributeValue(self.id, until.attribute)
+        question = until.question(self.id)
         if question not in moment.facts:
             return Ask([question])
-        at = _instant(moment.facts[question], moment)
-        if at is None:
+        answer = moment.facts[question]
+        due = until.due(answer, moment.zone)
+        if due is None:
             return self._instead("missing", NO_DATE)
-        sign = -1 if until.offset.startswith("-") else 1
-        due = calendar.add(at, parse_duration(until.offset.removeprefix("-")), moment.zone, sign=sign)
         due = self._opening(due, moment.zone)
-        if due < (moment.woken_by.at if moment.woken_by else moment.arrived_at):
+        if due < until.known_since(answer, moment):
             return self._instead("past", DATE_PAST)
         if due > moment.now or moment.due_at is None or moment.woken_by:
             return Rest(due)
@@ -136,14 +118,3 @@ class Wait(Step):
 
     def _instead(self, path: str, reason: str) -> Decision:
         return Leave(reason) if getattr(self, path) is None else Go(reason.replace(" ", "_"), into=path)
-
-
-def _instant(text: str | None, moment: Moment) -> datetime | None:
-    """ISO text as an instant; a plain date begins at midnight where the customer is; anything else is no date."""
-    try:
-        value = datetime.fromisoformat(text or "")
-        if value.tzinfo is not None:
-            return value.astimezone(UTC)
-        return calendar.at_local(date(value.year, value.month, value.day), value.time(), moment.zone)
-    except (ValueError, OverflowError):
-        return None

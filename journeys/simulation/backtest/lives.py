@@ -27,10 +27,12 @@ from journeys.flows.listening import GOAL, RULE, why_it_ends
 from journeys.flows.plan import KeyedRule, Plan
 from journeys.flows.steps.base import (
     AttributeValue,
+    Bought,
     CouponRefused,
     Effect,
     Facts,
     Happened,
+    OrderBehind,
     Question,
     RuleHolds,
     WayClosed,
@@ -58,13 +60,20 @@ Asking = Generator[Inquiry, Verdicts, Any]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a run must know of its customer. `record`: birthday, attributes … as in journeys.flows.answers."""
+    """
+    What a run must know of its customer.
+
+    Attributes:
+        record: birthday, attributes … as in journeys.flows.answers.
+        orders: as they are today, by the event that begins a run; read when a wait asks for them.
+    """
 
     id: int
     zone: ZoneInfo
     record: Mapping[str, Any]
     facts: Sequence[Fact]  # in the order they occurred
     in_control: bool = False
+    orders: Mapping[int, Bought] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +240,9 @@ class _Run:
         for question in questions:
             if isinstance(question, AttributeValue):
                 known[question] = date_of(self._person.record, question.name)
+            elif isinstance(question, OrderBehind):
+                order = self._person.orders.get(self._entry.id)
+                known[question] = order and order.as_of(now)
             elif isinstance(question, CouponRefused | WayClosed):
                 # What the limits would have been then is not known: an example is given. Whom a message would have
                 # found is said when all are judged together (backtest.mail).

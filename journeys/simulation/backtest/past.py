@@ -15,11 +15,13 @@ from crm.lib.among import Among
 from crm.models import Customer, Event, Shop
 from crm.rules import properties
 from journeys.facts import Fact
+from journeys.flows import orders
 from journeys.flows.answers import DATE_FIELDS
 from journeys.flows.enrolment import STALE
 from journeys.flows.holdout import in_control_group
 from journeys.flows.plan import Plan
-from journeys.flows.steps import WaitRule
+from journeys.flows.steps import Wait, WaitRule
+from journeys.flows.steps.base import Bought
 from journeys.simulation.backtest.lives import Person, Slot
 
 CHUNK = 5_000
@@ -79,10 +81,10 @@ def slots(events: Sequence[tuple[int, Fact]], plan: Plan, *, until: datetime, fa
         entries[customer, plan.key_of(fact)].append(fact)
     if not entries:
         return []
-    since = events[0][1].at
+    since, behind = events[0][1].at, _orders(events, plan)
     people: dict[int, Person] = {}
     for ids in chunks({customer for customer, _ in entries}):
-        people |= _people(ids, plan, since, until, fallback)
+        people |= _people(ids, plan, since, until, fallback, behind)
     return [Slot(people[customer], key, facts) for (customer, key), facts in entries.items() if customer in people]
 
 
@@ -93,7 +95,22 @@ def chunks(ids: Collection[int]) -> Iterator[list[int]]:
         yield chunk
 
 
-def _people(ids: Collection[int], plan: Plan, since: datetime, until: datetime, fallback: str) -> dict[int, Person]:
+def _orders(events: Sequence[tuple[int, Fact]], plan: Plan) -> dict[int, dict[int, Bought]]:
+    """Customer → event → the order behind it, when a wait of the flow is by product."""
+    if not any(isinstance(step, Wait) and step.until and step.until.product for step in plan.steps.values()):
+        return {}
+    found = orders.behind([orders.Beginning(customer, fact.id, fact.properties) for customer, fact in events])
+    behind: dict[int, dict[int, Bought]] = defaultdict(dict)
+    for (customer, fact), order in zip(events, found, strict=True):
+        if order:
+            behind[customer][fact.id] = order
+    return behind
+
+
+def _people(
+    ids: Collection[int], plan: Plan, since: datetime, until: datetime, fallback: str,
+    behind: Mapping[int, Mapping[int, Bought]],
+) -> dict[int, Person]:  # fmt: skip
     facts, share = _facts(ids, plan, since, until), Shop.current().control_group
     rows = Customer.objects.filter(Among("pk", ids), merged_into=None, erased_at=None)
     return {
@@ -103,6 +120,7 @@ def _people(ids: Collection[int], plan: Plan, since: datetime, until: datetime, 
             row,
             facts.get(row["pk"], ()),
             in_control=in_control_group(row["pk"], share),
+            orders=behind.get(row["pk"], {}),
         )
         for row in rows.values("pk", "time_zone", "attributes", *DATE_FIELDS)
     }

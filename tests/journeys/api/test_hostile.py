@@ -50,6 +50,9 @@ DEFINITIONS: list[Any] = [
     {"trigger": {"manual": True}, "steps": [STEP], key: odd}
     for key in ("audience", "reentry", "exits", "goal", "holdout", "surprise") for odd in ODD
 ] + [
+    {"trigger": {"manual": True}, "steps": [{"id": "a", "type": "wait", "until": {"product": "time_of_use", key: odd}}]}
+    for key in ("product", "attribute", "offset", "surprise") for odd in ODD
+] + [
     {"trigger": {"date": {"attribute": "b", "offset": odd, "at": odd}}, "steps": [STEP]} for odd in ODD
 ] + [
     {"trigger": {"schedule": {"cron": odd, "segment": odd}}, "steps": [STEP]}

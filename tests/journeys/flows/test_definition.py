@@ -37,6 +37,7 @@ EVERY_KIND: dict[str, Any] = {
     "trigger": {"stage": {"journey": "five-stage", "stage": "purchase"}},
     "steps": [
         {"id": "born", "type": "wait", "until": {"attribute": "birthday", "offset": "-P3D"}, "missing": [], "past": []},
+        {"id": "used", "type": "wait", "until": {"product": "time_of_use", "offset": "P1D"}, "missing": []},
         {"id": "note", "type": "set", "attributes": {"greeted": True, "old": None, "score": 1.5}},
         {"id": "mark", "type": "tag", "add": ["vip"], "remove": ["new"]},
         {"id": "call", "type": "task", "title": "Call them", "assign": "owner", "due": "P1D"},
@@ -93,6 +94,27 @@ def test_python_names_of_keys_are_unknown_keys() -> None:
         ({"type": "wait"}, "steps[0]", "needs either for or until"),
         ({"type": "wait", "for": "3 days"}, "steps[0].for", "not an ISO 8601 duration"),
         ({"type": "wait", "for": "P1D", "missing": []}, "steps[0]", "missing and past belong to until"),
+        ({"type": "wait", "until": {}}, "steps[0].until", "needs either attribute or product"),
+        (
+            {"type": "wait", "until": {"attribute": "birthday", "product": "time_of_use"}},
+            "steps[0].until",
+            "needs either attribute or product",
+        ),
+        (
+            {"type": "wait", "until": {"product": "warranty"}},
+            "steps[0].until.product",
+            "input should be 'time_of_use' or 'repurchase_after'",
+        ),
+        (
+            {"type": "wait", "until": {"product": "time_of_use", "sku": "A"}},
+            "steps[0].until.sku",
+            "unknown key",
+        ),
+        (
+            {"type": "wait", "until": {"product": "time_of_use", "offset": "3 days"}},
+            "steps[0].until.offset",
+            "is not of the form ",
+        ),
         (
             {"type": "wait", "for": "P1D", "window": {"from": "09:00", "to": "09:00"}},
             "steps[0].window",

@@ -34,6 +34,12 @@ def test_each_kind_of_step_says_what_it_does() -> None:
         "Wait until 3 days before birthday"
     )
     assert said({"type": "wait", "until": {"attribute": "warranty"}})[0] == "Wait until warranty"
+    assert said({"type": "wait", "until": {"product": "time_of_use"}})[0] == (
+        "Wait until all they ordered could be tried"
+    )
+    assert said({"type": "wait", "until": {"product": "repurchase_after", "offset": "-P3D"}})[0] == (
+        "Wait until 3 days before the first thing they ordered runs out"
+    )
     assert said({"type": "wait_event", "event": "Order Paid", "timeout": "P1D", "look_back": "PT1H"}) == (
         "Wait for: Paid", ["at most 1 day", "also if it was in the 1 hour before"]
     )  # fmt: skip
@@ -77,6 +83,8 @@ def test_paths_stand_below_the_card_that_parts_them() -> None:
     assert [path.name for path in wait.paths] == ["It happened", "Nothing in time"]
     dated = drawn({"id": "d", "type": "wait", "until": {"attribute": "birthday"}, "missing": [], "past": []}).cards[0]
     assert [path.name for path in dated.paths] == ["No date on the record", "The date is past"]
+    bought = drawn({"id": "d", "type": "wait", "until": {"product": "time_of_use"}, "missing": []}).cards[0]
+    assert [path.name for path in bought.paths] == ["No date is known"]
 
 
 def test_terms_say_who_comes_in_who_leaves_and_what_counts() -> None:

@@ -13,15 +13,26 @@ from journeys.flows.definition import parse_definition
 from journeys.flows.impact import Fate, PeopleInside, carry, count
 from journeys.flows.interpreter import Stand, Status
 from journeys.flows.plan import Plan
+from journeys.flows.steps.base import Bought
 from tests.journeys.flows.worlds import UTC_ZONE, World, at
 
 NOON = at("2026-06-01T12:00")
+ORDER = Bought(
+    NOON, times_of_use=(timedelta(days=1), timedelta(days=3)), runs_out_after=(timedelta(days=4), timedelta(days=30))
+)
 
 # --- any flow ---------------------------------------------------------------------------------
 
 DURATIONS = st.sampled_from(["PT0S", "PT30M", "PT24H", "P1D", "P2D"])
 EVENTS = st.sampled_from(["A", "B"])
 TAGS = st.sampled_from(["x", "y"])
+DATES = st.one_of(
+    st.builds(lambda name: {"attribute": name}, st.sampled_from(["soon", "gone", "none"])),
+    st.builds(
+        lambda interval, offset: {"product": interval, **offset},
+        st.sampled_from(["time_of_use", "repurchase_after"]), st.sampled_from([{}, {"offset": "-P3D"}]),
+    ),
+)  # fmt: skip
 LEAVES = st.one_of(
     st.builds(
         lambda duration, window: {"type": "wait", "for": duration, **window},
@@ -83,10 +94,8 @@ def nest(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             DURATIONS, steps, steps,
         ),
         st.builds(
-            lambda name, missing, past: {
-                "type": "wait", "until": {"attribute": name}, "missing": missing, "past": past,
-            },
-            st.sampled_from(["soon", "gone", "none"]), steps, steps,
+            lambda until, missing, past: {"type": "wait", "until": until, "missing": missing, "past": past},
+            DATES, steps, steps,
         ),
     )  # fmt: skip
 
@@ -139,6 +148,13 @@ class Tagged:
 
 
 @dataclass(frozen=True)
+class Delivered:
+    """The order arrives, or goes back."""
+
+    stays: bool
+
+
+@dataclass(frozen=True)
 class Edit:
     """Another version is published, and people inside follow."""
 
@@ -148,7 +164,7 @@ class Edit:
 TOLD = st.builds(Told, st.sampled_from(["A", "B", "Task Completed"]), st.sampled_from([0, 1, 30]))
 HAPPENINGS = st.one_of(
     TOLD, TOLD, st.just(Tick()), st.just(Tick()), st.builds(Pause, st.booleans()), st.builds(Tagged, TAGS),
-    st.builds(Edit, FLOWS),
+    st.builds(Delivered, st.booleans()), st.builds(Edit, FLOWS),
 )  # fmt: skip
 HOURS = st.integers(0, 24 * 9)
 AGENDAS = st.lists(st.tuples(HOURS, HAPPENINGS), max_size=14).map(lambda agenda: sorted(agenda, key=lambda it: it[0]))
@@ -158,7 +174,7 @@ class Life:
     """One run with everything that can happen to it, checked after each thing."""
 
     def __init__(self, plan: Plan, who: str) -> None:
-        self.world = World(plan, NOON, who=who, attributes={"soon": "2026-06-05", "gone": "2026-01-01"})
+        self.world = World(plan, NOON, who=who, attributes={"soon": "2026-06-05", "gone": "2026-01-01"}, order=ORDER)
         self.is_paused = False
         self.now = NOON
 
@@ -187,6 +203,9 @@ class Life:
                 self.is_paused = on
             case Tagged(tag):
                 world.tags ^= {tag}
+            case Delivered(stays):
+                world.order = replace(ORDER, delivered_at=self.now, ended_at=None if stays else self.now)
+                world.hear("Order Delivered" if stays else "Order Refunded", self.now)
             case Edit(plan) if world.status is Status.RESTING:
                 self.follow(plan)
 

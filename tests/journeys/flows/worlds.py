@@ -15,9 +15,11 @@ from journeys.flows.interpreter import Outcome, Planned, State, Status, Visit, s
 from journeys.flows.plan import Plan
 from journeys.flows.steps.base import (
     AttributeValue,
+    Bought,
     CouponRefused,
     Happened,
     Occurrence,
+    OrderBehind,
     Question,
     RuleHolds,
     WayClosed,
@@ -37,8 +39,8 @@ def plan_of(*steps: dict[str, Any], **rest: Any) -> Plan:
 @dataclass
 class World:
     """
-    One run of `plan`. `tags` decide rules of the form {"tag": name}; `attributes` hold the customer's dates; `closed`
-    says why no message finds them; `promotions` are those that give a code.
+    One run of `plan`. `tags` decide rules of the form {"tag": name}; `attributes` hold the customer's dates, `order`
+    began it; `closed` says why no message finds them; `promotions` are those that give a code.
     """
 
     plan: Plan
@@ -46,6 +48,7 @@ class World:
     zone: ZoneInfo = UTC_ZONE
     tags: set[str] = field(default_factory=set)
     attributes: dict[str, str] = field(default_factory=dict)
+    order: Bought | None = None
     closed: str = ""
     promotions: set[str] = field(default_factory=lambda: {"spring"})
     log: list[Fact] = field(default_factory=list)
@@ -94,6 +97,8 @@ class World:
             return question.rule["tag"] in self.tags
         if isinstance(question, AttributeValue):
             return self.attributes.get(question.name)
+        if isinstance(question, OrderBehind):
+            return self.order
         if isinstance(question, WayClosed):
             return self.closed
         if isinstance(question, CouponRefused):

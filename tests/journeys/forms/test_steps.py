@@ -38,6 +38,8 @@ KINDS: list[dict[str, Any]] = [
     {"type": "wait", "until": {"attribute": "birthday"}},
     {"type": "wait", "until": {"attribute": "warranty", "offset": "-P3D"}, "missing": INNER, "past": []},
     {"type": "wait", "until": {"attribute": "warranty", "offset": "P0D"}},
+    {"type": "wait", "until": {"product": "time_of_use"}},
+    {"type": "wait", "until": {"product": "repurchase_after", "offset": "-P3D"}, "missing": INNER, "past": []},
     {"type": "wait_event", "event": "Product Reviewed", "timeout": "P5D", "then": INNER},
     {"type": "wait_event", "event": "A", "where": WHERE, "timeout": "PT9M", "look_back": "P1W", "then": [],
      "else": INNER},
