@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from crm.lib import health
+from crm.lib import health, stamps
 from crm.lib.health import Finding
 from crm.models import HookDelivery, Segment
 from crm.rules import InvalidRule, parse_rule
@@ -13,6 +13,19 @@ from crm.rules.leaves.segments import segment_faults
 from crm.selectors.calls import given_up
 
 OVERDUE = timedelta(minutes=15)
+
+
+@health.check("configuration")
+def remembered(now: datetime) -> Iterator[Finding]:
+    """Batches keep the configuration in memory until a trigger says that it was changed: every table must have it."""
+    missing = stamps.unstamped()
+    if missing:
+        yield health.error(
+            f"changes of {', '.join(missing)} go unseen by running processes: the triggers are missing",
+            "Run manage.py migrate, which makes them.",
+        )
+    else:
+        yield health.ok("every change of configuration is seen by the next batch")
 
 
 @health.check("segments")

@@ -7,6 +7,8 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
+from crm.lib import configuration
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -43,3 +45,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def empty_cache() -> None:
     """Rate limits and other memories of one test are nothing to the next."""
     cache.clear()
+    configuration.forget()

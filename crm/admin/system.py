@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.admin.base import ReadOnlyAdmin
 from crm.models import (
     ApiKey,
+    ConfigurationStamp,
     Event,
     FailedReaction,
     Heartbeat,
@@ -89,6 +90,11 @@ class IdempotencyRecordAdmin(ReadOnlyAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("name", "beat_at")
+
+
+@admin.register(ConfigurationStamp)
+class ConfigurationStampAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "stamp")
 
 
 @admin.register(ReplayRun)

@@ -24,6 +24,7 @@ from crm.api.errors import Invalid, Problem
 from crm.api.fields import IDENTITIES_SCHEMA, Shape
 from crm.api.filters import CustomerFilter, MomentFilter
 from crm.api.structs import Fault, read_item, read_uuid
+from crm.lib import configuration
 from crm.lib.moments import InvalidMoment, read_past
 from crm.lib.paging import Sort
 from crm.lib.strict_json import pointer
@@ -150,6 +151,7 @@ class EventView(mixins.ListModelMixin, Noun):
         ),
         request={"application/json": {"oneOf": [EVENT_SCHEMA, BATCH_SCHEMA]}}, responses={200: RESULTS_SCHEMA},
     )  # fmt: skip
+    @configuration.for_batch()
     @transaction.atomic
     def report(self, request: Request) -> Response:
         body: dict[str, Any] = request.data  # type: ignore[assignment] # the parser takes nothing else

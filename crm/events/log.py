@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from crm.events.signals import events_recorded
 from crm.events.types import EventDraft
-from crm.lib import bulk
+from crm.lib import bulk, configuration
 from crm.models import Customer, Event, FailedReaction
 
 logger = logging.getLogger("waymark.events")
@@ -99,15 +99,16 @@ def dispatch(events: Sequence[Event], *, now: datetime) -> None:
     A receiver that raises on the batch is tried event by event, so that one poison event holds nobody else; what still
     raises becomes a FailedReaction. The facts stand whatever happens.
     """
-    for uid in list(events_recorded.receivers):
-        error = _react(uid, events, now)
-        if not error:
-            continue
-        for event in events:
-            if len(events) > 1:
-                error = _react(uid, [event], now)
-            if error:
-                _set_aside(uid, event, error, now)
+    with configuration.for_batch():
+        for uid in list(events_recorded.receivers):
+            error = _react(uid, events, now)
+            if not error:
+                continue
+            for event in events:
+                if len(events) > 1:
+                    error = _react(uid, [event], now)
+                if error:
+                    _set_aside(uid, event, error, now)
 
 
 def retry_reactions(*, now: datetime, limit: int) -> int:

@@ -46,6 +46,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ConfigurationStamp',
+            fields=[
+                ('kind', models.CharField(max_length=63, primary_key=True, serialize=False, verbose_name='table')),
+                ('stamp', models.CharField(max_length=36, verbose_name='stamp')),
+            ],
+            options={
+                'verbose_name': 'configuration stamp',
+                'verbose_name_plural': 'configuration stamps',
+            },
+        ),
+        migrations.CreateModel(
             name='Heartbeat',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

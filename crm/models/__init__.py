@@ -6,7 +6,7 @@ from crm.models.coupon import Coupon
 from crm.models.customer import Company, Customer, CustomerMerge, Identity, Tag
 from crm.models.event import Event, FailedReaction
 from crm.models.hook import HookDelivery, HookSecret, WebhookEndpoint
-from crm.models.operation import Heartbeat, ReplayRun
+from crm.models.operation import ConfigurationStamp, Heartbeat, ReplayRun
 from crm.models.product import Product
 from crm.models.promotion import Promotion
 from crm.models.purchase import Purchase, PurchaseItem, Refund
@@ -22,6 +22,7 @@ __all__ = [
     "ApiKey",
     "Channel",
     "Company",
+    "ConfigurationStamp",
     "Consent",
     "ConsentEvent",
     "Coupon",

@@ -17,6 +17,19 @@ class Heartbeat(models.Model):
         return f"{self.name} {self.beat_at:%F %T}"
 
 
+class ConfigurationStamp(models.Model):
+    """The state a table of configuration is in, as one random word (crm.lib.stamps writes it, by triggers)."""
+
+    kind = models.CharField(_("table"), max_length=63, primary_key=True)
+    stamp = models.CharField(_("stamp"), max_length=36)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("configuration stamp"), _("configuration stamps")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.stamp}"
+
+
 class ReplayRun(models.Model):
     """
     How far `manage.py replay` has come with one history: it goes on behind `position` after a kill.

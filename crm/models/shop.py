@@ -7,6 +7,8 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.lib import configuration
+
 
 class Shop(models.Model):
     """Who we are. Exactly one row; `Shop.current()` makes it from the environment's defaults."""
@@ -41,15 +43,20 @@ class Shop(models.Model):
 
     @classmethod
     def current(cls) -> Shop:
-        """The one row; made on first use."""
-        shop, _created = cls.objects.get_or_create(
-            pk=1,
-            defaults={
-                "name": settings.SHOP_NAME,
-                "time_zone": settings.SHOP_TIME_ZONE,
-                "country": settings.SHOP_COUNTRY,
-                "currency": settings.SHOP_CURRENCY,
-                "language": settings.SHOP_LANGUAGE,
-            },
-        )
-        return shop
+        """The one row; made on first use. Remembered by batches (crm.lib.configuration)."""
+        return _current()
+
+
+@configuration.remembered(Shop)
+def _current() -> Shop:
+    shop, _created = Shop.objects.get_or_create(
+        pk=1,
+        defaults={
+            "name": settings.SHOP_NAME,
+            "time_zone": settings.SHOP_TIME_ZONE,
+            "country": settings.SHOP_COUNTRY,
+            "currency": settings.SHOP_CURRENCY,
+            "language": settings.SHOP_LANGUAGE,
+        },
+    )
+    return shop

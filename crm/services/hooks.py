@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from crm.hooks import sign
 from crm.hooks.addresses import BlockedAddress, check_url
-from crm.lib import bell, bulk, vault
+from crm.lib import bell, bulk, configuration, vault
 from crm.models import Customer, Event, HookDelivery, User, WebhookEndpoint
 
 BELL = "deliver_hooks"
@@ -142,10 +142,7 @@ def _names(events: Sequence[str]) -> list[str]:
 
 def queue_facts(events: Sequence[Event], *, now: datetime) -> list[HookDelivery]:
     """Put a delivery in line for each of these facts and each endpoint that wants to be told of it."""
-    wanted: dict[str, list[WebhookEndpoint]] = {}
-    for endpoint in WebhookEndpoint.objects.filter(is_active=True).order_by("pk"):
-        for name in endpoint.events:
-            wanted.setdefault(name, []).append(endpoint)
+    wanted = _endpoints_by_event()
     told = [event for event in events if event.name in wanted]
     if not told:
         return []
@@ -160,6 +157,16 @@ def queue_facts(events: Sequence[Event], *, now: datetime) -> list[HookDelivery]
         for endpoint in wanted[event.name]
     ]  # fmt: skip
     return queue_calls(calls, now=now)
+
+
+@configuration.remembered(WebhookEndpoint)
+def _endpoints_by_event() -> dict[str, list[WebhookEndpoint]]:
+    """Who is told, by the name of the fact."""
+    wanted: dict[str, list[WebhookEndpoint]] = {}
+    for endpoint in WebhookEndpoint.objects.filter(is_active=True).order_by("pk"):
+        for name in endpoint.events:
+            wanted.setdefault(name, []).append(endpoint)
+    return wanted
 
 
 def _body(event: Event, customer: Customer) -> dict[str, Any]:

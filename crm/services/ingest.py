@@ -18,7 +18,7 @@ from django.db import transaction
 
 from crm.events import log
 from crm.events.types import ALIASES, EventDraft
-from crm.lib import bulk
+from crm.lib import bulk, configuration
 from crm.models import Identity, RejectedEvent, Touchpoint, TouchpointVisit
 from crm.services import commerce, identities, profiles
 from crm.services.identities import Identities
@@ -74,6 +74,7 @@ def key_of(given: str, *parts: Any) -> str:
     return f"sha256:{hashlib.sha256(material).hexdigest()}"
 
 
+@configuration.for_batch()
 @transaction.atomic
 def ingest_many(items: Sequence[Item], *, source: str, now: datetime) -> list[Result]:
     """

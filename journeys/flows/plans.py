@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from django.db.models import F, QuerySet
 
+from crm.lib import configuration
 from journeys.flows.definition import parse_definition
 from journeys.flows.plan import Plan
 from journeys.models import Flow, FlowVersion
@@ -30,10 +31,24 @@ def plan_of(version: FlowVersion) -> Plan:
 
 
 def versions(ids: Collection[int]) -> dict[int, FlowVersion]:
-    """The versions with their flows, definitions left in the database: one query, one more when some are new here."""
-    return {version.pk: version for version in _with_new_definitions(FlowVersion.objects.filter(pk__in=ids))}
+    """
+    The versions with their flows, definitions left in the database: one query, one more when some are new here, none
+    for those that a batch remembers.
+    """
+    known = _known_versions()
+    missing = [pk for pk in ids if pk not in known]
+    if missing:
+        known |= {version.pk: version for version in _with_new_definitions(FlowVersion.objects.filter(pk__in=missing))}
+    return {pk: known[pk] for pk in ids if pk in known}
 
 
+@configuration.remembered(Flow, FlowVersion)
+def _known_versions() -> dict[int, FlowVersion]:
+    """Filled by `versions`, as they are asked for."""
+    return {}
+
+
+@configuration.remembered(Flow, FlowVersion)
 def live_versions() -> list[FlowVersion]:
     """The versions that customers enter now; queries as for `versions`."""
     live = FlowVersion.objects.filter(flow__state=Flow.State.LIVE, flow__live_version=F("pk"))

@@ -1,4 +1,4 @@
-"""The stage rules of all active journeys, read once per batch: two queries."""
+"""The stage rules of all active journeys, ready to use: two queries, none in a batch that remembers them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from crm.lib import configuration
 from crm.rules import InvalidRule
 from journeys.models import Journey, Stage, StageRule
 from journeys.stages.positions import Standing
 from journeys.stages.rules import Place, Rule, read_rule
 
 logger = logging.getLogger("waymark.journeys")
-
-_STAGE, _RULE = ([field.attname for field in model._meta.concrete_fields] for model in (Stage, StageRule))
-_JOURNEY = [f"journey__{field.attname}" for field in Journey._meta.concrete_fields]
-_compiled: tuple[object, list[Ruleset]] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,21 @@ class Ruleset:
         )
 
 
+@configuration.remembered(Journey, Stage, StageRule)
 def current() -> list[Ruleset]:
     """
-    The rules in force, read from the database each time and compiled only when they have changed.
+    The rules in force.
 
     A row that cannot be read is left out and logged: a broken rule must not hold up what the others have to say.
     `manage.py doctor` names it.
     """
-    global _compiled
-    rows = (
-        tuple(Stage.objects.filter(journey__is_active=True).order_by("pk").values_list(*_STAGE, *_JOURNEY)),
-        list(
-            StageRule.objects.filter(is_active=True, stage__journey__is_active=True).order_by("pk").values_list(*_RULE)
-        ),
-    )
-    if _compiled is None or _compiled[0] != rows:
-        _compiled = rows, _compile()
-    return _compiled[1]
+    stages: dict[int, dict[int, Stage]] = defaultdict(dict)
+    for stage in Stage.objects.filter(journey__is_active=True).select_related("journey").order_by("rank", "pk"):
+        stages[stage.journey_id][stage.pk] = stage
+    rows: dict[int, list[StageRule]] = defaultdict(list)
+    for row in StageRule.objects.filter(is_active=True, stage__journey__is_active=True).order_by("pk"):
+        rows[row.stage_id].append(row)
+    return [_ruleset(of_journey, rows) for of_journey in stages.values()]
 
 
 def of(journey: Journey) -> Ruleset | None:
@@ -94,16 +89,6 @@ def with_draft(draft: StageRule) -> Ruleset:
     if draft.is_active:
         rows[draft.stage_id].append(draft)
     return _ruleset(stages, rows)
-
-
-def _compile() -> list[Ruleset]:
-    stages: dict[int, dict[int, Stage]] = defaultdict(dict)
-    for stage in Stage.objects.filter(journey__is_active=True).select_related("journey").order_by("rank", "pk"):
-        stages[stage.journey_id][stage.pk] = stage
-    rows: dict[int, list[StageRule]] = defaultdict(list)
-    for row in StageRule.objects.filter(is_active=True, stage__journey__is_active=True).order_by("pk"):
-        rows[row.stage_id].append(row)
-    return [_ruleset(of_journey, rows) for of_journey in stages.values()]
 
 
 def read(row: StageRule, rank: int) -> Rule:

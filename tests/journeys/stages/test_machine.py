@@ -291,8 +291,9 @@ def test_a_batch_costs_the_same_number_of_queries_whatever_its_size() -> None:
             for draft in drafts
         )  # fmt: skip
 
-    few, many = (CustomerFactory.create_batch(size) for size in (2, 40))
+    first, few, many = (CustomerFactory.create_batch(size) for size in (1, 2, 40))
     small, large = events_of(few, 1), events_of(many, 1)
+    machine.advance(events_of(first, 1), now=day(1))  # what is read once is remembered
     cost = queries(lambda: machine.advance(small, now=day(1)))
     assert queries(lambda: machine.advance(large, now=day(1))) == cost
     assert cost <= 20
