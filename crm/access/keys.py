@@ -51,6 +51,7 @@ SCOPES = {
         Scope("promotions:read", _("read promotions and coupons"), "promotions.view"),
         Scope("promotions:write", _("add and change promotions, and make codes"), "promotions.edit"),
         Scope("coupons:redeem", _("check and redeem coupons"), "coupons.redeem"),
+        Scope("coupons:void", _("make coupons void"), "coupons.void"),
         Scope("webhooks:manage", _("subscribe to facts by webhook"), "settings.webhooks"),
         Scope("segments:read", _("read segments and who is in them"), "segments.view"),
         Scope("segments:write", _("add and change segments"), "segments.edit"),

@@ -6,7 +6,6 @@ from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
@@ -18,16 +17,15 @@ from crm.api.fields import CustomerField, Given, PurchaseField, Shape, checked
 from crm.api.lookups import customer_behind
 from crm.lib.paging import Sort
 from crm.models import Coupon
+from crm.models.coupon import STATES, as_code
 from crm.services import coupons
-
-STATES = [("open", _("open")), ("redeemed", _("redeemed")), ("expired", _("expired")), ("void", _("void"))]
 
 
 class CouponFilters(django_filters.FilterSet):  # type: ignore[misc] # ships no types
     promotion = django_filters.CharFilter(field_name="promotion__slug", label="slug of the promotion")
     customer = django_filters.UUIDFilter(field_name="customer__public_id")
     code = django_filters.CharFilter()
-    state = django_filters.ChoiceFilter(choices=STATES, method="in_state")
+    state = django_filters.ChoiceFilter(choices=list(STATES.items()), method="in_state")
 
     class Meta:
         model = Coupon
@@ -53,7 +51,7 @@ class CouponShape(Shape):
     redeemed_at = serializers.DateTimeField(allow_null=True)
     purchase = serializers.SerializerMethodField()
 
-    @extend_schema_field({"type": "string", "enum": [state for state, _label in STATES]})
+    @extend_schema_field({"type": "string", "enum": list(STATES)})
     def get_state(self, coupon: Coupon) -> str:
         return coupon.state(self.context["view"].now)
 
@@ -88,7 +86,7 @@ class VerdictShape(serializers.Serializer[Any]):
 @extend_schema_view(list=extend_schema(summary="List coupons"), retrieve=extend_schema(summary="Get a coupon"))
 class CouponView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     scope = "promotions"
-    scopes = {"validate": ("coupons:redeem",), "redeem": ("coupons:redeem",)}
+    scopes = {"validate": ("coupons:redeem",), "redeem": ("coupons:redeem",), "void": ("coupons:void",)}
     queryset = Coupon.objects.none()
     serializer_class = CouponShape
     filterset_class = CouponFilters
@@ -131,3 +129,17 @@ class CouponView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         except coupons.Refused as error:
             raise Problem(error.code, PROBLEMS[error.code][1]) from error
         return self.answer(self.get_queryset().get(pk=coupon.pk), 201)
+
+    @extend_schema(
+        summary="Make a code void", request=None, responses={200: CouponShape},
+        description="Nobody can redeem it from then on. 409 when it has been redeemed, or is void already.",
+    )  # fmt: skip
+    def void(self, request: Request, code: str) -> Response:
+        coupon = self.get_queryset().filter(code=as_code(code)).first()
+        if coupon is None:
+            raise Problem("unknown_coupon", PROBLEMS["unknown_coupon"][1])
+        try:
+            coupons.void(coupon, actor=self.staff, now=self.now)
+        except coupons.Refused as error:
+            raise Problem(error.code, PROBLEMS[error.code][1]) from error
+        return self.answer(coupon)

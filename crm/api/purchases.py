@@ -188,7 +188,7 @@ class PurchaseView(mixins.ListModelMixin, Noun):
         return Response(RecordedShape(self.get_object(), context=context).data, 201 if recorded.created else 200)
 
     def _redeem(self, code: str, customer: Customer, placed_at: datetime) -> dict[str, Any]:
-        """What became of an order's coupon. Shops have codes of their own too: an unknown one is no fault of the order."""
+        """What became of an order's coupon. Shops have codes of their own too: not to know one is no fault."""
         try:
             coupons.redeem_for_order(
                 code, customer=customer, purchase=(self.kwargs["source"], self.kwargs["reference"]),

@@ -55,6 +55,7 @@ urlpatterns = [
     path("v1/coupons/", CouponView.as_view({"get": "list"})),
     path("v1/coupons/validate/", CouponView.as_view({"post": "validate"})),
     path("v1/coupons/redeem/", CouponView.as_view({"post": "redeem"})),
+    path("v1/coupons/<str:code>/void/", CouponView.as_view({"post": "void"})),
     path("v1/coupons/<uuid:id>/", CouponView.as_view({"get": "retrieve"})),
     path("v1/webhook-endpoints/", EndpointView.as_view({"get": "list", "post": "create"})),
     path(

@@ -1,8 +1,9 @@
-"""crm's filters and columns of the customers list, and its tabs of the composer."""
+"""crm's filters and columns of the customers list, its tabs of the composer, and a card on the customer's page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet, Value
@@ -13,18 +14,22 @@ from crm.extensions import (
     ComposerTab,
     ListColumn,
     ListFilter,
+    Panel,
     Text,
     add_composer_tab,
     add_list_column,
     add_list_filter,
+    add_panel,
 )
 from crm.forms.work import NoteForm, TaskForm
 from crm.lib.memo import once
 from crm.models import Customer, Note, Segment, SegmentMember, Tag, Ticket, User
+from crm.selectors.promotions import coupons_of, standing
 from crm.selectors.staff import colleague_names
 from crm.selectors.values import worth_of
 
 NOBODY = "none"
+MOST_COUPONS = 8
 
 
 def tag_choices(user: User) -> Sequence[tuple[str, Text]]:
@@ -82,6 +87,17 @@ def worth(customers: Sequence[Customer]) -> Mapping[int, Any]:
     return worth_of([customer.pk for customer in customers])
 
 
+def coupons_card(customer: Customer, user: User, now: datetime) -> Mapping[str, Any] | None:
+    """The codes that were given to the customer, or that they brought, and what became of each."""
+    if not may(user, "promotions.view"):
+        return None
+    found = coupons_of(customer, most=MOST_COUPONS + 1)
+    if not found:
+        return None
+    return {"coupons": standing(found[:MOST_COUPONS], now), "more": len(found) > MOST_COUPONS, "customer": customer}
+
+
+add_panel(Panel("coupons", "crm/coupons_card.html", coupons_card, zone="side", order=10))
 add_list_column(ListColumn("worth", _("Orders"), worth, "crm/customer_worth.html", order=50, is_figure=True))
 
 

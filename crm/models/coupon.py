@@ -34,6 +34,10 @@ def as_code(text: str) -> str:
     return f"{typed[:HALF]}-{typed[HALF:]}" if len(typed) == 2 * HALF else text.strip().upper()
 
 
+# What may become of one, and how it is said.
+STATES = {"open": _("unused"), "redeemed": _("redeemed"), "expired": _("expired"), "void": _("void")}
+
+
 class CouponQuerySet(models.QuerySet["Coupon"]):
     def redeemed(self) -> CouponQuerySet:
         return self.filter(redeemed_at__isnull=False)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from crm.extensions import Use
 from crm.lib.among import Among
 from crm.lib.money import Money
-from crm.models import Coupon, Promotion, Purchase
+from crm.models import Coupon, Customer, Promotion, Purchase
+from crm.models.coupon import STATES
 from crm.rules import matches, parse_rule
 from crm.rules.leaves.segments import segments_named
 
@@ -87,6 +89,28 @@ def for_template(coupon: Coupon, zone: ZoneInfo) -> dict[str, Any]:
         "amount": str(promotion.amount.amount) if promotion.amount else None,
         "currency": promotion.currency or None,
     }
+
+
+def coupons_of(customer: Customer, *, most: int) -> list[Coupon]:
+    """A customer's latest `most` codes, each with the public id of the order it was redeemed for as `order_id`."""
+    order = Purchase.objects.filter(
+        customer=customer, source=OuterRef("purchase_source"), reference=OuterRef("purchase_reference")
+    )
+    rows = Coupon.objects.filter(customer=customer).select_related("promotion")
+    return list(rows.annotate(order_id=Subquery(order.values("public_id")[:1])).order_by("-pk")[:most])
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A coupon as a list shows it: `state` as Coupon.state, `label` in words."""
+
+    coupon: Coupon
+    state: str
+    label: str | Promise
+
+
+def standing(coupons: Iterable[Coupon], now: datetime) -> list[Standing]:
+    return [Standing(coupon, state, STATES[state]) for coupon in coupons for state in (coupon.state(now),)]
 
 
 @dataclass(frozen=True, slots=True)

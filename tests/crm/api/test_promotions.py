@@ -191,6 +191,19 @@ def test_sixty_programs_at_once_redeem_no_more_than_the_limit(api: Program) -> N
     assert answers == {"201 ": 10, "409 coupon_exhausted": 50}
 
 
+def test_a_code_is_made_void_however_it_is_typed_and_once(api: Program) -> None:
+    first, second = codes(api, 2)
+    api.post("coupons/redeem/", redemption(second, CustomerFactory.create()))
+    response = api.post(f"coupons/{first.lower().replace('-', '')}/void/")
+    assert (response.status_code, response.json()["code"], response.json()["state"]) == (200, first, "void")
+    refused = [api.post(f"coupons/{code}/void/") for code in (first, second, "nothing")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [
+        (409, "void"), (409, "already_redeemed"), (404, "unknown_coupon"),
+    ]  # fmt: skip
+    assert api.post("coupons/validate/", {"code": first}).json()["reason"] == "void"
+    assert Coupon.objects.get(code=first).voided_by is None
+
+
 # --- who may ----------------------------------------------------------------------------------
 
 
@@ -205,25 +218,41 @@ def test_each_scope_opens_its_own_calls() -> None:
     assert office.post("coupons/redeem/", redemption(coupon.code, customer)).json()["code"] == "missing_scope"
     assert office.post("promotions/", {"name": "x", "percent": 5}).status_code == 201
     assert till.post("coupons/redeem/", redemption(coupon.code, customer)).status_code == 201
+    (other,) = coupons.create_codes(promotion, 1, now=NOON)
+    assert till.post(f"coupons/{other.code}/void/").json()["code"] == "missing_scope"
+    assert office.post(f"coupons/{other.code}/void/").json()["code"] == "missing_scope"
+    assert Program("coupons:void").post(f"coupons/{other.code}/void/").status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("role", "add", "redeem"),
+    ("role", "add", "redeem", "void"),
     [
-        (User.Role.ADMIN, 201, 201),
-        (User.Role.MANAGER, 201, 201),
-        (User.Role.MARKETER, 201, 403),
-        (User.Role.SALES, 403, 201),
-        (User.Role.SUPPORT, 403, 201),
-        (User.Role.VIEWER, 403, 403),
+        (User.Role.ADMIN, 201, 201, 200),
+        (User.Role.MANAGER, 201, 201, 200),
+        (User.Role.MARKETER, 201, 403, 403),
+        (User.Role.SALES, 403, 201, 403),
+        (User.Role.SUPPORT, 403, 201, 200),
+        (User.Role.VIEWER, 403, 403, 403),
     ],
 )
-def test_staff_do_what_their_role_may(role: str, add: int, redeem: int) -> None:
+def test_staff_do_what_their_role_may(role: str, add: int, redeem: int, void: int) -> None:
     client = Client()
     client.force_login(UserFactory.create(role=role))
-    (coupon,) = coupons.create_codes(PromotionFactory.create(), 1, now=NOON)
+    coupon, other = coupons.create_codes(PromotionFactory.create(), 2, now=NOON)
     body = redemption(coupon.code, CustomerFactory.create())
     kind = "application/json"
     made = client.post("/api/v1/promotions/", {"name": "Spring", "percent": 10}, content_type=kind)
     assert made.status_code == add
     assert client.post("/api/v1/coupons/redeem/", body, content_type=kind).status_code == redeem
+    assert client.post(f"/api/v1/coupons/{other.code}/void/").status_code == void
+
+
+def test_support_makes_so_many_codes_void_a_day(settings: Any) -> None:
+    settings.SUPPORT_VOIDS_PER_DAY = 1
+    client = Client()
+    client.force_login(UserFactory.create(role=User.Role.SUPPORT))
+    made = coupons.create_codes(PromotionFactory.create(), 2, now=NOON)
+    answers = [client.post(f"/api/v1/coupons/{coupon.code}/void/") for coupon in made]
+    assert [answer.status_code for answer in answers] == [200, 403]
+    assert answers[1].json()["code"] == "limit_exceeded"
+    assert Coupon.objects.filter(voided_at=None).count() == 1

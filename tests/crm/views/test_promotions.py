@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import timedelta
 
@@ -14,7 +15,14 @@ from crm.services import coupons
 from crm.services.coupons import Gift
 from tests.crm.views.conftest import SignIn
 from tests.crm.views.test_budgets import LIST_BUDGET, RECORD_BUDGET, cost
-from tests.factories.crm import NOON, CustomerFactory, PromotionFactory, PurchaseFactory, UserFactory
+from tests.factories.crm import (
+    NOON,
+    CustomerFactory,
+    PromotionFactory,
+    PurchaseFactory,
+    UserFactory,
+    sales_see_their_own,
+)
 
 pytestmark = pytest.mark.django_db
 FORM = {"name": "Spring fair", "kind": "percent", "percent": "15", "limit_per_customer": "1", "is_active": "on"}
@@ -148,6 +156,86 @@ def test_support_may_make_so_many_codes_void_a_day_and_leaders_any(
     for address in addresses[2:]:
         manager.post(address)
     assert Coupon.objects.filter(voided_at__isnull=False).count() == 4
+
+
+def test_the_codes_of_a_promotion_are_taken_away_as_csv_by_the_same_filter(manager: Client) -> None:
+    promotion, (first, second) = promotion_with(2, ends_at=NOON + timedelta(days=30))
+    customer = CustomerFactory.create(name="=Ploy")
+    coupons.redeem(first.code, customer=customer, now=NOON, through="web", purchase=("web", "1001"))
+    link = 'href="?state=redeemed&amp;as=csv"'
+    assert link in manager.get("/promotions/spring/?state=redeemed").content.decode()
+    file = manager.get("/promotions/spring/?as=csv")
+    assert file["Content-Disposition"] == 'attachment; filename="codes-spring.csv"'
+    rows = list(csv.reader(file.content.decode("utf-8-sig").splitlines()))
+    assert rows[1:] == [
+        [
+            first.code, "redeemed", str(customer.public_id), "2026-03-02T19:00:00+07:00", "2026-04-01T19:00:00+07:00",
+            "2026-03-02T19:00:00+07:00", "web", "1001", "web",
+        ],
+        [
+            second.code, "expired", "", "2026-03-02T19:00:00+07:00", "2026-04-01T19:00:00+07:00", "", "", "", "",
+        ],
+    ]  # fmt: skip
+    narrowed = manager.get("/promotions/spring/?state=redeemed&as=csv").content.decode()
+    assert (first.code in narrowed, second.code in narrowed) == (True, False)
+    assert promotion.name not in narrowed
+
+
+def test_sales_take_away_no_code_of_a_customer_they_may_not_see(sign_in: SignIn) -> None:
+    sales_see_their_own()
+    promotion, (free, taken) = promotion_with(2)
+    customer = CustomerFactory.create(owner=UserFactory.create())
+    coupons.redeem(taken.code, customer=customer, now=NOON, through="web")
+    file = sign_in(User.Role.SALES).get(f"{promotion.get_absolute_url()}?as=csv").content.decode()
+    assert (free.code in file, taken.code in file) == (True, False)
+
+
+def test_the_customers_page_shows_their_codes_and_the_order_each_was_redeemed_for(manager: Client) -> None:
+    promotion, (first,) = promotion_with(1)
+    purchase = PurchaseFactory.create(source="web", reference="1001")
+    customer = purchase.customer
+    assert 'id="coupons-title"' not in manager.get(customer.get_absolute_url()).content.decode()
+    coupons.redeem(first.code, customer=customer, now=NOON, through="web", purchase=("web", "1001"))
+    (given,) = coupons.give([Gift(promotion.pk, customer.pk, "flow:x", "one")], now=NOON)
+    page = manager.get(customer.get_absolute_url()).content.decode()
+    card = page[page.index('id="coupons-title"') :].partition("</section>")[0]
+    assert card.index(given.code) < card.index(first.code)
+    assert f'<a href="{purchase.get_absolute_url()}">1001</a>' in card
+    assert f'<a href="{promotion.get_absolute_url()}">Spring</a> · 10%' in card
+    assert card.count("/void/") == 1
+    assert f'action="/coupons/{given.public_id}/void/"' in card
+    assert "are shown." not in card
+
+
+def test_a_code_made_void_on_the_customers_page_leads_back_there(manager: Client) -> None:
+    promotion, _none = promotion_with(0)
+    customer = CustomerFactory.create()
+    (given,) = coupons.give([Gift(promotion.pk, customer.pk, "flow:x", "one")], now=NOON)
+    address = f"/coupons/{given.public_id}/void/"
+    response = manager.post(address, {"next": customer.get_absolute_url()}, follow=True)
+    assert response.redirect_chain == [(customer.get_absolute_url(), 302)]
+    page = response.content.decode()
+    assert f"{given.code} is void." in page
+    assert address not in page
+    given.refresh_from_db()
+    assert given.voided_at is not None
+    away = manager.post(address, {"next": "https://elsewhere.example.com/"})
+    assert away["Location"] == promotion.get_absolute_url()
+
+
+def test_the_customers_page_shows_the_latest_codes_to_whoever_may_see_promotions(sign_in: SignIn) -> None:
+    promotion, _none = promotion_with(0)
+    customer = CustomerFactory.create()
+    made = coupons.give([Gift(promotion.pk, customer.pk, "flow:x", f"k{n}") for n in range(9)], now=NOON)
+    pages = {
+        role: sign_in(role).get(customer.get_absolute_url()).content.decode()
+        for role in (User.Role.MARKETER, User.Role.SUPPORT, User.Role.VIEWER)
+    }
+    assert [f"<code>{coupon.code}</code>" in pages[User.Role.SUPPORT] for coupon in made] == [False] + [True] * 8
+    assert "The latest 8 are shown." in pages[User.Role.SUPPORT]
+    assert "/void/" not in pages[User.Role.MARKETER]
+    assert 'id="coupons-title"' in pages[User.Role.MARKETER]
+    assert 'id="coupons-title"' not in pages[User.Role.VIEWER]
 
 
 @pytest.mark.parametrize(
