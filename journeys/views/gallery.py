@@ -16,7 +16,7 @@ from crm.access.guards import staff_required
 from crm.lib.htmx import redirect_to, render_page
 from crm.lib.slugs import free_slug
 from crm.views.parts import posted
-from journeys.flows import gallery as ready
+from journeys.flows import presets as ready
 from journeys.flows import versions
 from journeys.flows.definition import parse_definition
 from journeys.flows.naming import names_here

@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from crm.models import User
-from journeys.flows import enrolment, gallery, trees, versions
+from journeys.flows import enrolment, presets, trees, versions
 from journeys.flows.presets import REVIEW_REQUEST
 from journeys.models import Flow
 from tests.browser.conftest import PHONE, Open
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, seria
 
 def draft() -> Flow:
     """The review request, with its texts, as a draft."""
-    gallery.install_texts(REVIEW_REQUEST, now=timezone.now())
+    presets.install_texts(REVIEW_REQUEST, now=timezone.now())
     return versions.create_flow(
         slug="ask", name="Ask", definition=REVIEW_REQUEST.definition, now=timezone.now()
     )  # fmt: skip

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from crm.models import User
 from journeys import tasks
-from journeys.flows import gallery, versions
+from journeys.flows import presets, versions
 from journeys.flows.presets import REVIEW_REQUEST
 from journeys.models import Flow, FlowTest
 from tests.browser.conftest import PHONE, Open
@@ -24,7 +24,7 @@ HERE = "/journeys/flows/ask/"
 
 def draft() -> Flow:
     """The review request, with its texts, as a draft that waits a week and then for a working day."""
-    gallery.install_texts(REVIEW_REQUEST, now=timezone.now())
+    presets.install_texts(REVIEW_REQUEST, now=timezone.now())
     steps = [SETTLE, *REVIEW_REQUEST.definition["steps"][1:]]
     definition = {**REVIEW_REQUEST.definition, "steps": steps}
     return versions.create_flow(slug="ask", name="Ask", definition=definition, now=timezone.now())
