@@ -29,6 +29,7 @@ from liquid.template import BoundTemplate
 from liquid.undefined import FalsyStrictUndefined
 
 from messaging.rendering import filters, variables
+from messaging.rendering.plain import Piece, pieces_of, put_together
 
 MAX_SOURCE = 20_000  # characters
 MAX_OUTPUT = 100_000  # bytes
@@ -66,6 +67,7 @@ class Template:
 
     bound: BoundTemplate
     paths: tuple[tuple[object, ...], ...]
+    pieces: tuple[Piece, ...] | None = None
 
     def render(self, context: Mapping[str, Any], *, language: str = "en") -> str:
         """
@@ -74,6 +76,8 @@ class Template:
         Raises:
             RenderFailed: a variable is missing (use `| default: …` for those that may be), or a limit was met.
         """
+        if self.pieces is not None and (text := put_together(self.pieces, context, limit=MAX_OUTPUT)) is not None:
+            return text
         try:
             return self.bound.render({**context, "language": language})
         except UndefinedError as error:
@@ -114,7 +118,7 @@ def parse(source: str, *, html: bool = False) -> Template:
             line = _line(source, variable.span.index)
             raise InvalidTemplate("unknown_variable", f"unknown variable: {_written(variable.segments)}", line)
     plain = (tuple(variable.segments) for variable in used if all(_is_plain(part) for part in variable.segments))
-    return Template(bound, tuple(dict.fromkeys(plain)))
+    return Template(bound, tuple(dict.fromkeys(plain)), None if html else pieces_of(bound))
 
 
 # --- The fence ------------------------------------------------------------------------------------
