@@ -59,14 +59,7 @@ def insert_new(model: type[Row], rows: Sequence[Row], *, unique: Sequence[str]) 
     """
     if not rows:
         return []
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    key_fields = [_field(model, name) for name in unique]
-    columns = ", ".join(_quote(field.column) for field in fields)
-    returning = ", ".join(_quote(field.column) for field in (model._meta.pk, *key_fields))
-    sql = (
-        f"INSERT INTO {_quote(model._meta.db_table)} ({columns}) {_select(fields)} "
-        f"ON CONFLICT DO NOTHING RETURNING {returning}"
-    )
+    fields, key_fields, sql = _insertion(model, tuple(unique), connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(sql, [_dump(fields, _values(fields, rows, attrgetter))])
         inserted = cursor.fetchall()
@@ -95,16 +88,41 @@ def update_rows(
     rows = list(rows)
     if not rows:
         return 0
-    setters = [_field(model, name) for name in fields]
-    matchers = [_field(model, name) for name in match]
+    both, sql = _updating(model, tuple(fields), tuple(match), connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_dump(both, _values(both, rows, itemgetter))])
+        return int(cursor.rowcount)
+
+
+# --- Statements, put together once for each table and columns ---------------------------------------
+
+_Fields = Sequence[models.Field[Any, Any]]
+
+
+@cache
+def _insertion(model: type[models.Model], unique: tuple[str, ...], vendor: str) -> tuple[_Fields, _Fields, str]:
+    """What is inserted, what rows are told apart by, and the statement."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    key_fields = [_field(model, name) for name in unique]
+    columns = ", ".join(_quote(field.column) for field in fields)
+    returning = ", ".join(_quote(field.column) for field in (model._meta.pk, *key_fields))
+    return fields, key_fields, (
+        f"INSERT INTO {_quote(model._meta.db_table)} ({columns}) {_select(fields)} "
+        f"ON CONFLICT DO NOTHING RETURNING {returning}"
+    )  # fmt: skip
+
+
+@cache
+def _updating(
+    model: type[models.Model], names: tuple[str, ...], match: tuple[str, ...], vendor: str
+) -> tuple[_Fields, str]:
+    """What the rows carry, and the statement."""
+    setters, matchers = [_field(model, name) for name in names], [_field(model, name) for name in match]
     both = [*matchers, *setters]
     table = _quote(model._meta.db_table)
     assignments = ", ".join(f"{_quote(f.column)} = x.{_quote(f.column)}" for f in setters)
     conditions = " AND ".join(f"{table}.{_quote(f.column)} = x.{_quote(f.column)}" for f in matchers)
-    sql = f"UPDATE {table} SET {assignments} FROM ({_select(both)}) AS x WHERE {conditions}"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [_dump(both, _values(both, rows, itemgetter))])
-        return int(cursor.rowcount)
+    return both, f"UPDATE {table} SET {assignments} FROM ({_select(both)}) AS x WHERE {conditions}"  # noqa: S608
 
 
 @cache
