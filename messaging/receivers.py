@@ -17,7 +17,7 @@ from messaging.models import InboundMessage, Message
 from messaging.outbox import replies
 
 
-@receiver(events_recorded, dispatch_uid="messaging.send_replies")  # type: ignore[arg-type] # connects like a Signal
+@receiver(events_recorded, dispatch_uid="messaging.send_replies", only=lambda: {replies.TICKET_REPLIED})  # type: ignore[arg-type] # connects like a Signal
 def send_replies(events: Sequence[Event], now: datetime, **kwargs: Any) -> None:
     """A reply on a ticket goes to the customer, whatever wrote it: page, API, admin or shell."""
     replies.send_replies(events, now=now)

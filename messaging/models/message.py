@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from crm.lib.among import Among
 from crm.lib.ids import uuid7
 from crm.models import Channel, Customer, Topic
 from messaging.channels.reasons import label_of
@@ -45,7 +46,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def counted(self, customer_ids: Collection[int], since: datetime) -> MessageQuerySet:
         """Marketing messages cleared for these customers since then: what caps count."""
         return self.filter(
-            customer__in=customer_ids, lane=Message.Lane.MARKETING, cleared_at__gte=since, state__in=Message.COUNTED
+            Among("customer", customer_ids),
+            lane=Message.Lane.MARKETING,
+            cleared_at__gte=since,
+            state__in=Message.COUNTED,
         )
 
     def for_log(self) -> MessageQuerySet:

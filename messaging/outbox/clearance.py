@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from crm.events import log
+from crm.lib.among import Among
 from crm.models import Customer
 from messaging.models import Message
 from messaging.models.suppression import hash_address
@@ -59,7 +60,7 @@ def _lock(messages: Collection[Message]) -> tuple[list[Message], list[Message]]:
     if not connection.features.has_select_for_update_skip_locked:
         return list(messages), []  # SQLite: the transaction itself is exclusive
     marketing = {message.customer_id for message in messages if message.lane == Message.Lane.MARKETING}
-    rows = Customer.objects.filter(pk__in=marketing).select_for_update(skip_locked=True, no_key=True)
+    rows = Customer.objects.filter(Among("pk", marketing)).select_for_update(skip_locked=True, no_key=True)
     ours = set(rows.values_list("pk", flat=True)) if marketing else set()
     busy = marketing - ours
     return (

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from crm.events import log
 from crm.lib import bulk, lifeline
+from crm.lib.among import Among
 from crm.models import Consent
 from messaging.channels.base import (
     NeverSent,
@@ -190,7 +191,7 @@ def _still_ours(ids: list[int], token: str) -> list[tuple[int, bool, bool]]:
     opted_out = Consent.objects.filter(
         customer=OuterRef("customer"), channel=OuterRef("channel"), topic=OuterRef("topic"), state="out"
     )
-    rows = Message.objects.filter(pk__in=ids, lease_token=token, state=State.SENDING).order_by("pk")
+    rows = Message.objects.filter(Among("pk", ids), lease_token=token, state=State.SENDING).order_by("pk")
     asked = rows.annotate(
         suppressed=Exists(for_all) | Q(Exists(listed), lane=Message.Lane.MARKETING), opted_out=Exists(opted_out)
     ).select_for_update(of=("self",), no_key=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from crm.lib.among import Among
 from crm.lib.phones import country_of
 from crm.lib.zones import zone
 from crm.models import Channel, Consent, Shop, Ticket
@@ -80,7 +81,7 @@ def customer_facts(
 
 def _consents(messages: Sequence[Message]) -> dict[tuple[int, str, int], policy.ConsentState]:
     rows = Consent.objects.filter(
-        customer__in={message.customer_id for message in messages},
+        Among("customer", {message.customer_id for message in messages}),
         channel__in={message.channel for message in messages},
         topic__in={message.topic_id for message in messages},
     )
@@ -93,7 +94,7 @@ def _consents(messages: Sequence[Message]) -> dict[tuple[int, str, int], policy.
 def _suppressed(messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
     hashes = {message.address_hash for message in messages} - {""}
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    rows = Suppression.objects.standing().filter(address_hash__in=hashes)
+    rows = Suppression.objects.standing().filter(Among("address_hash", hashes))
     for channel, address, scope in rows.values_list("channel", "address_hash", "scope"):
         found[channel, address].add(scope)
     return found
@@ -101,7 +102,7 @@ def _suppressed(messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
 
 def _complaining(customer_ids: Collection[int]) -> set[int]:
     """Those with an open complaint."""
-    rows = Ticket.objects.unsolved().filter(customer__in=customer_ids, is_complaint=True)
+    rows = Ticket.objects.unsolved().filter(Among("customer", customer_ids), is_complaint=True)
     return set(rows.values_list("customer", flat=True))
 
 

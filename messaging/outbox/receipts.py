@@ -18,6 +18,7 @@ from django.db.models import Q
 from crm.events import log
 from crm.events.types import EventDraft
 from crm.lib import bulk
+from crm.lib.among import Among
 from messaging.channels.base import News, ReceiptIn
 from messaging.channels.reasons import Reason
 from messaging.models import Message, Receipt
@@ -81,7 +82,7 @@ def take_with_answers(
     """
     new = _keep([(message, receipt) for message, found in answered for receipt in found], now)
     by_reference = {message.provider_reference: message for message, _ in answered}
-    early = list(Receipt.objects.filter(message=None, provider=provider, reference__in=by_reference.keys()))
+    early = list(Receipt.objects.filter(Among("reference", by_reference), message=None, provider=provider))
     for receipt in early:
         receipt.message = by_reference[receipt.reference]
     bulk.update_rows(Receipt, [{"id": row.pk, "message_id": row.message_id} for row in early], fields=["message_id"])

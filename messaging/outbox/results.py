@@ -13,6 +13,7 @@ from django.db import transaction
 from crm.events import log
 from crm.events.types import EventDraft
 from crm.lib import bulk
+from crm.lib.among import Among
 from messaging.channels.base import (
     Accepted,
     NeverSent,
@@ -84,7 +85,8 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
     others = [call.message for call in settled if not isinstance(call.outcome, Accepted)]
     claims.write(_rows(accepted, token, _ACCEPTED), fields=_ACCEPTED)
     claims.write(_rows(others, token, _OTHERWISE), fields=_OTHERWISE)
-    facts += _write_overtaken(overtaken, ours, token, now)
+    if overtaken:
+        facts += _write_overtaken(overtaken, ours, token, now)
     fenced = {call.message.pk for call in calls} - ours.keys()
     _complete_attempts(calls, token, fenced)
     suppress_refused(
@@ -97,7 +99,7 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
 
 def _held(calls: Sequence[Call], token: str) -> dict[int, str]:
     """The present states of those messages that the lease still holds; their rows are locked."""
-    rows = Message.objects.filter(pk__in=[call.message.pk for call in calls], lease_token=token).order_by("pk")
+    rows = Message.objects.filter(Among("pk", (call.message.pk for call in calls)), lease_token=token).order_by("pk")
     return dict(rows.select_for_update(no_key=True).values_list("pk", "state"))
 
 

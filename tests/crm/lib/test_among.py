@@ -23,3 +23,9 @@ def test_it_works_on_a_foreign_key_and_beside_other_conditions() -> None:
 def test_nobody_is_among_none() -> None:
     CustomerFactory.create()
     assert not Customer.objects.filter(Among("pk", [])).exists()
+
+
+def test_texts_are_found_as_well_whatever_they_are_written_with() -> None:
+    odd = CustomerFactory(name='O\'Hara, "Ann" {1}')
+    CustomerFactory(name="Somebody else")
+    assert list(Customer.objects.filter(Among("name", [odd.name, "nobody", odd.name]))) == [odd]
