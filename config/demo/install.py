@@ -91,7 +91,8 @@ def _furnish(history: History, now: datetime) -> ReplayRun:
     # Nothing of the demo leaves the machine: every channel ends on the sandbox phone.
     ChannelSettings.objects.update(provider="sandbox")
     template_presets.install_templates(now=opening)
-    flow_presets.install_flows(now=opening, publish=True)
+    flows = (*flow_presets.PRESETS, flow_presets.REPEAT_PURCHASE)  # the shelf says how long each thing lasts
+    flow_presets.install_flows(now=opening, presets=flows, publish=True)
     return ReplayRun.objects.create(fingerprint=history.fingerprint, label=history.label, started_at=now)
 
 

@@ -17,12 +17,17 @@ from tests.factories.crm import CustomerFactory
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
 
+# The review request, with a wait of a week.
+DEFINITION = {
+    **REVIEW_REQUEST.definition,
+    "steps": [{"id": "settle", "type": "wait", "for": "P7D"}, *REVIEW_REQUEST.definition["steps"][1:]],
+}
+
+
 def draft() -> Flow:
     """The review request, with its texts, as a draft."""
     presets.install_texts(REVIEW_REQUEST, now=timezone.now())
-    return versions.create_flow(
-        slug="ask", name="Ask", definition=REVIEW_REQUEST.definition, now=timezone.now()
-    )  # fmt: skip
+    return versions.create_flow(slug="ask", name="Ask", definition=DEFINITION, now=timezone.now())
 
 
 def ids() -> list[str]:
@@ -74,7 +79,7 @@ def test_a_step_is_added_edited_moved_and_taken_back_without_leaving_the_page(ma
     expect(first).to_have_text("Wait 7 days")
     undo.click()
     expect(manager.locator("#open-tag")).to_have_count(0)
-    assert Flow.objects.get(slug="ask").draft == REVIEW_REQUEST.definition
+    assert Flow.objects.get(slug="ask").draft == DEFINITION
     expect(manager.get_by_role("button", name="Undo")).to_be_disabled()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from config.demo import install, shop, story
 from crm.models import Customer, Event, Purchase, ReplayRun, Ticket, Touchpoint, User
-from journeys.models import Enrolment, Flow, Position
+from journeys.models import Enrolment, Flow, Position, StepVisit
 from messaging.models import ChannelSettings, Message
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -27,12 +27,17 @@ def test_the_story_is_the_same_every_time() -> None:
     assert all(happening.at <= NOW for happening in first.happenings)
 
 
+def waits_by_product(step: str) -> set[str]:
+    """How waits at this step ended, of those that did not end from outside."""
+    return set(StepVisit.objects.filter(step=step).exclude(outcome="left").values_list("outcome", flat=True))
+
+
 @pytest.mark.django_db
 def test_a_lively_shop_is_made_once() -> None:
     assert install.install(now=NOW, progress=silent, people=30)
 
     assert Customer.objects.known().count() >= 25
-    assert Flow.objects.filter(state=Flow.State.LIVE).count() == 6
+    assert Flow.objects.filter(state=Flow.State.LIVE).count() == 7
     assert {user.username for user in User.objects.all()} == {username for username, *_ in shop.STAFF}
     assert User.objects.get(username="demo").check_password(install.PASSWORD)
     kinds = Counter(Event.objects.values_list("name", flat=True))
@@ -41,6 +46,8 @@ def test_a_lively_shop_is_made_once() -> None:
     assert Position.objects.filter(stage__isnull=False).count() >= 50
     assert Enrolment.objects.exists()
     assert set(ChannelSettings.objects.values_list("provider", flat=True)) == {"sandbox"}
+    assert waits_by_product("settle") == {"waited"}
+    assert waits_by_product("runs-out") == {"waited", "no_date"}
     for rows in (Purchase.objects, Ticket.objects, Touchpoint.objects, Message.objects):
         assert rows.exists()
     assert Event.objects.filter(occurred_at__gt=NOW).count() == 0

@@ -6,16 +6,28 @@ REVIEW_REQUEST = FlowPreset(
     "review-request",
     "Review request",
     "ขอรีวิว",
-    "Asks for a review a week after delivery, thanks for it, reminds once; never while a complaint is open.",
-    "ขอรีวิวเมื่อลูกค้าได้ใช้สินค้าแล้ว ขอบคุณเมื่อได้รับ และเตือนหนึ่งครั้ง ไม่ส่งระหว่างที่มีเรื่องร้องเรียนค้างอยู่",
+    "Asks for a review once all they bought could be tried (each product's time of use), thanks for it, reminds once; "
+    "never while a complaint is open.",
+    "ขอรีวิวเมื่อลูกค้าได้ลองใช้สินค้าครบทุกชิ้นแล้ว (ตามระยะเวลาใช้งานของสินค้า) ขอบคุณเมื่อได้รับ และเตือนหนึ่งครั้ง "
+    "ไม่ส่งระหว่างที่มีเรื่องร้องเรียนค้างอยู่",
     {
         "trigger": {"event": "Order Delivered"},
         "reentry": {"policy": "cooldown", "cooldown": "P30D", "key": "properties.order_id"},
-        "exits": [{"event": "Order Refunded"}, {"rule": {"ticket": {"open": True, "kind": "after_sales"}}}],
+        "exits": [
+            {"event": "Order Refunded"},
+            {"event": "Order Cancelled"},
+            {"rule": {"ticket": {"open": True, "kind": "after_sales"}}},
+        ],
         "goal": {"event": "Product Reviewed", "within": "P30D"},
         "holdout": 10,
         "steps": [
-            {"id": "settle", "type": "wait", "for": "P7D", "window": WORKDAYS},
+            {
+                "id": "settle",
+                "type": "wait",
+                "until": {"product": "time_of_use"},
+                "window": WORKDAYS,
+                "missing": [{"id": "a-week", "type": "wait", "for": "P7D", "window": WORKDAYS}],
+            },
             message("ask", "review-request", about="after_sales", expires_after="PT24H"),
             {
                 "id": "answer",

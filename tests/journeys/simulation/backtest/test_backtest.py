@@ -20,9 +20,10 @@ from journeys.simulation.backtest.report import Report
 from messaging.models import Message
 from messaging.outbox import policy
 from messaging.outbox.facts import Rules
-from tests.factories.crm import NOON, CustomerFactory, PromotionFactory
+from tests.factories.crm import NOON, CustomerFactory, ProductFactory, PromotionFactory
 from tests.factories.journeys import live_flow
 from tests.factories.messaging import MessageFactory, make_template, opt_in, topic
+from tests.journeys.flows.test_orders import ordered
 from tests.journeys.flows.worlds import branch, send, wait, wait_event
 from tests.journeys.happenings import day, happens
 
@@ -252,3 +253,28 @@ def test_a_coupon_is_an_example_and_nobody_is_called() -> None:
     assert report.segments == 1
     assert not Coupon.objects.exists()
     assert not HookDelivery.objects.exists()
+
+
+def test_a_wait_by_product_is_walked_as_the_order_was_known_then() -> None:
+    ProductFactory.create(sku="TEA", time_of_use=timedelta(days=5), repurchase_after=timedelta(days=9))
+    arrived, under_way, unknown, cancelled = (CustomerFactory.create() for _ in range(4))
+    for number, (customer, dates, known) in enumerate(
+        (
+            (arrived, {"delivered_at": day(2)}, 2), (under_way, {"delivered_at": day(12)}, 12),
+            (cancelled, {"cancelled_at": day(4)}, 4),
+        )
+    ):  # fmt: skip
+        ordered(customer, "TEA", reference=f"{number}")
+        ordered(customer, reference=f"{number}", known=known, **dates)
+    happens(unknown, "Order Completed", NOON)
+
+    by_product = {"id": "used", "type": "wait", "until": {"product": "repurchase_after"}}
+    report = tried(by_product, send("refill"), trigger={"event": "Order Completed"})
+    tried_out = tried(
+        {**by_product, "until": {"product": "time_of_use"}}, send("ask"), trigger={"event": "Order Completed"}
+    )
+
+    # One arrived after two days and was used up on the eleventh; one had run out, by what was known, before it came.
+    assert (report.entered, report.exited) == (4, {"no date": 2})
+    assert {on: found.sent for (on, _), found in report.days.items()} == {date(2026, 3, 13): 1, date(2026, 3, 11): 1}
+    assert tried_out.exited == {"no date": 4}  # when it was ordered none had come yet
