@@ -33,8 +33,9 @@ def lived() -> tuple[Flow, list[Customer]]:
     Shop.objects.update(control_group=20)
     now = timezone.now()
     entered = {"holdout": 30, "goal": GOAL, "exits": [{"event": "Order Refunded"}]}
-    flow = live_flow(FORK, {**PAUSE, "for": "P20D"}, named={"slug": "seven"}, **entered)
-    people = [CustomerFactory(public_id=UUID(int=number)) for number in range(30)]  # lots are drawn by it and the slug
+    flow = live_flow(FORK, {**PAUSE, "for": "P20D"}, named={"slug": "one"}, **entered)
+    # Lots are drawn by these and the slug.
+    people = [CustomerFactory(pk=70_000 + number, public_id=UUID(int=number)) for number in range(30)]
     enrolment.enrol_by_hand(flow, people, now=now - timedelta(days=10))
     runner.run_due(now=now - timedelta(days=10), limit=100)
     for one in people[:12]:
