@@ -92,7 +92,7 @@ def _as_csv(promotion: Promotion, codes: QuerySet[Coupon], now: datetime) -> Htt
 
 
 def _moment(at: datetime | None) -> str | None:
-    return at and timezone.localtime(at).isoformat(timespec="seconds")
+    return timezone.localtime(at).isoformat(timespec="seconds") if at else None
 
 
 @require_http_methods(["GET", "POST"])

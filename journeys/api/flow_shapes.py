@@ -203,9 +203,6 @@ class StepResultsShape(Shape):
     withheld = serializers.DictField(child=serializers.IntegerField(), help_text="by reason, in words")
 
 
-FIGURES = ("entered", "active", "completed", "exited", "failed", "held_out", "goals")
-
-
 class ResultsShape(Shape):
     """Entered is always the sum of active, completed, exited, failed and held out."""
 
@@ -219,7 +216,10 @@ class ResultsShape(Shape):
     lift = LiftShape(allow_null=True, help_text="null while nobody is held out")
     held_out_by = HeldOutShape(help_text="the flow's own share, and the shop's control group")
     conversion = GroupShape(help_text="of the runs that were not held out")
-    periods = PeriodShape(many=True, help_text="those runs by the month they began, on the shop's clock")
+    periods = PeriodShape(
+        many=True,
+        help_text="those runs by the day (up to a month), week (a year) or month they began, on the shop's clock",
+    )
     paths = PathShape(many=True)
     messages = StepMessagesShape(many=True)
     versions = VersionShape(many=True, help_text="those runs by version, the newest first")

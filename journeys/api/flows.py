@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -26,10 +25,9 @@ from crm.lib.paging import Sort
 from crm.models import Customer
 from crm.services import identities
 from crm.services.identities import Identities
-from journeys.api import definitions, result_shapes
+from journeys.api import asked, definitions, result_shapes
 from journeys.api.flow_shapes import (
     ENROLLED_SCHEMA,
-    FIGURES,
     IMPACT_SCHEMA,
     BacklogShape,
     DefinitionGiven,
@@ -51,7 +49,6 @@ from journeys.flows.definition import InvalidDefinition
 from journeys.flows.enrolment import Entry
 from journeys.flows.impact import PeopleInside
 from journeys.models import Flow
-from journeys.selectors import flows as counters
 from journeys.simulation import flow_tests
 from journeys.simulation.flow_tests import FailingTests
 
@@ -80,6 +77,9 @@ class FlowView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     filterset_class = FlowFilters
     lookup_field = lookup_url_kwarg = "slug"
     sort = Sort("id", descending=False)
+
+    def parameters(self) -> frozenset[str]:
+        return super().parameters() | (asked.NAMES if self.action == "results" else frozenset())
 
     def get_queryset(self) -> QuerySet[Flow]:
         return Flow.objects.select_related("live_version")
@@ -216,16 +216,16 @@ class FlowView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         entered = {run.customer_id for run in enrolment.enrol_many(entries, now=self.now)}
         return Response({"results": [_enrolled(person, entered) for person in meant]})
 
-    @extend_schema(summary="What came of a flow", responses=ResultsShape)
+    @extend_schema(
+        summary="What came of a flow", responses=ResultsShape, parameters=asked.PARAMETERS,
+        description="Of all its runs, or of those the parameters leave; in agreement with its page.",
+    )  # fmt: skip
     def results(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        flow = self.get_object()
-        count = counters.flow_counts([flow])[flow.pk]
-        steps = {
-            step: {**asdict(found), "withheld": {why.label: why.n for why in found.withheld}}
-            for step, found in counters.step_counts(flow).items()
-        }
-        answer = {**{name: getattr(count, name) for name in FIGURES}, "steps": steps}
-        answer |= result_shapes.in_full(flow, now=self.now)
+        flow, given = self.get_object(), request.query_params
+        with asked.shops_clock():
+            period = asked.period_asked(given, now=self.now)
+            runs = asked.runs_asked(flow, given, self.visible_customers(), period)
+            answer = result_shapes.in_full(flow, runs, by=period.stretch, now=self.now)
         return Response(ResultsShape(answer, context=self.get_serializer_context()).data)
 
     def _edit(self, changes: Mapping[str, Any]) -> Response:

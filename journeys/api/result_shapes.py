@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
+from django.db.models import QuerySet
 from rest_framework import serializers
 
 from crm.api.fields import Shape
-from crm.lib.zones import zone
-from crm.models import Customer, Shop
-from journeys.models import Flow
-from journeys.selectors import flow_results
+from journeys.models import Enrolment, Flow
+from journeys.selectors import flow_results, flows
 from journeys.selectors.results import Group
+
+FIGURES = ("entered", "active", "completed", "exited", "failed", "held_out", "goals")
 
 
 class GroupShape(Shape):
@@ -71,17 +72,20 @@ class VersionShape(Shape):
     group = GroupShape()
 
 
-def in_full(flow: Flow, *, now: datetime) -> dict[str, Any]:
-    """The figures of all runs there ever were."""
-    runs = flow_results.runs_in(flow, Customer.objects.filter(merged_into=None), since=None, until=now)
-    outcome = flow_results.outcome_of(runs)
-    with timezone.override(zone(Shop.current().time_zone, "UTC")):
-        periods = flow_results.over_time(runs, by="month", now=now)
+def in_full(flow: Flow, runs: QuerySet[Enrolment], *, by: str, now: datetime) -> dict[str, Any]:
+    """The figures of these runs of the flow, `periods` by the day, week or month of the current clock."""
+    count, outcome = flows.count_of(runs), flow_results.outcome_of(runs)
+    steps = {
+        step: {**asdict(found), "withheld": {why.label: why.n for why in found.withheld}}
+        for step, found in flows.step_counts(flow, runs).items()
+    }
     return {
+        **{name: getattr(count, name) for name in FIGURES},
+        "steps": steps,
         "lift": outcome.lift,
         "held_out_by": {"flow": outcome.own, "control_group": outcome.control},
         "conversion": outcome.treated,
-        "periods": periods,
+        "periods": flow_results.over_time(runs, by=by, now=now),
         "paths": flow_results.per_path(runs),
         "messages": [
             {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from crm.models import Customer, SegmentMember, TouchpointVisit, User
+from crm.models import Customer, SegmentMember, TouchpointVisit
 from crm.rules.sets import Whose
 
 
@@ -25,9 +25,9 @@ class Crowd:
     touchpoint: str = ""
     any_touch: bool = False
 
-    def seen_by(self, user: User) -> QuerySet[Customer]:
-        """The customers of the crowd whom `user` may know of."""
-        found = Customer.objects.visible_to(user)
+    def among(self, customers: QuerySet[Customer]) -> QuerySet[Customer]:
+        """Those of `customers` who are of the crowd."""
+        found = customers
         if self.segment:
             found = found.filter(Whose(SegmentMember.objects.filter(segment__slug=self.segment).values("customer")))
         if self.touchpoint:

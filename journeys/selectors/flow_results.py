@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, DateField, Q, QuerySet, Sum
+from django.db.models import Count, DateField, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, TruncDay, TruncMonth, TruncWeek
+from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
 
 from crm.models import Customer
 from journeys.models import Enrolment, Flow, StepVisit
-from journeys.selectors.flows import CONVERTED, GONE_OUT, STUCK, UNCLEAR
+from journeys.selectors.flows import CONVERTED, GONE_OUT, STUCK, UNCLEAR, messages_of_runs
 from journeys.selectors.results import Group, Lift
 from messaging.models import Message
 
@@ -191,12 +191,6 @@ def endings(runs: QuerySet[Enrolment]) -> list[tuple[str, int]]:
     """(reason, how many) of the runs that left early, the most frequent first; one query."""
     left = runs.filter(state=State.EXITED).order_by().values_list("reason").annotate(n=Count("pk"))
     return list(left.order_by("-n", "reason"))
-
-
-def messages_of_runs(flow: Flow, runs: QuerySet[Enrolment]) -> QuerySet[Message]:
-    """What the runs have written."""
-    of_run = Cast(KeyTextTransform("enrolment", "cause"), BigIntegerField())
-    return Message.objects.filter(cause__flow=flow.slug).annotate(run=of_run).filter(run__in=runs.values("pk"))
 
 
 def per_message(flow: Flow, runs: QuerySet[Enrolment]) -> list[MessageCount]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models import BigIntegerField, Case, Count, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from crm.lib.memo import once
 from crm.models import Customer, User
@@ -96,13 +98,22 @@ class StepCount:
 
 def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
     """Counters of each flow, in one query."""
+    found = {flow.pk: FlowCount() for flow in flows}
+    return found | _counted(Enrolment.objects.filter(flow__in=flows))
+
+
+def count_of(runs: QuerySet[Enrolment]) -> FlowCount:
+    """The counters of these runs, which are one flow's; one query."""
+    return next(iter(_counted(runs).values()), FlowCount())
+
+
+def _counted(runs: QuerySet[Enrolment]) -> dict[int, FlowCount]:
     rows = (
-        Enrolment.objects.filter(flow__in=flows)
-        .values("flow", "state")
+        runs.values("flow", "state")
         .annotate(n=Count("pk"), goals=Count("pk", filter=Q(goal_at__isnull=False)))
         .order_by()
     )
-    found = {flow.pk: FlowCount() for flow in flows}
+    found: dict[int, FlowCount] = defaultdict(FlowCount)
     for row in rows:
         count = found[row["flow"]]
         setattr(count, row["state"], row["n"])
@@ -110,10 +121,14 @@ def flow_counts(flows: Sequence[Flow]) -> dict[int, FlowCount]:
     return found
 
 
-def step_counts(flow: Flow) -> dict[str, StepCount]:
-    """Counters of the flow's steps by step id, in five queries."""
+def step_counts(flow: Flow, runs: QuerySet[Enrolment] | None = None) -> dict[str, StepCount]:
+    """Counters of the flow's steps by step id, in five queries; of these of its runs alone, when they are given."""
     found: dict[str, StepCount] = defaultdict(StepCount)
-    standing = Enrolment.objects.filter(flow=flow, state__in=[State.ACTIVE, State.FAILED])
+    entered = Enrolment.objects.filter(flow=flow) if runs is None else runs
+    passed = StepVisit.objects.filter(flow=flow)
+    if runs is not None:
+        passed = passed.filter(enrolment__in=runs.values("pk"))
+    standing = entered.filter(state__in=[State.ACTIVE, State.FAILED])
     for row in standing.values("step", "state").annotate(n=Count("pk")).order_by():
         count = found[row["step"]]
         count.entered += row["n"]
@@ -121,26 +136,25 @@ def step_counts(flow: Flow) -> dict[str, StepCount]:
             count.waiting = row["n"]
         else:
             count.failed = row["n"]
-    visits = StepVisit.objects.filter(flow=flow).values("step", "outcome").annotate(n=Count("pk")).order_by()
+    visits = passed.values("step", "outcome").annotate(n=Count("pk")).order_by()
     for visit in visits:
         found[visit["step"]].entered += visit["n"]
         found[visit["step"]].outcomes[visit["outcome"]] = visit["n"]
-    for again in _left_again(flow).values("step", "outcome").annotate(n=Count("pk")).order_by():
+    for again in _left_again(passed, entered).values("step", "outcome").annotate(n=Count("pk")).order_by():
         count = found[again["step"]]
         count.entered -= again["n"]
         count.outcomes[again["outcome"]] -= again["n"]
-    converted = StepVisit.objects.filter(CONVERTED, flow=flow)
-    reached = converted.values_list("step").annotate(n=Count("enrolment", distinct=True)).order_by()
+    reached = passed.filter(CONVERTED).values_list("step").annotate(n=Count("enrolment", distinct=True)).order_by()
     for step, number in reached:
         found[step].converted = number
-    _count_messages(flow, found)
+    messages = Message.objects.filter(cause__flow=flow.slug) if runs is None else messages_of_runs(flow, runs)
+    _count_messages(messages, found)
     return dict(found)
 
 
-def _left_again(flow: Flow) -> QuerySet[StepVisit]:
+def _left_again(visits: QuerySet[StepVisit], runs: QuerySet[Enrolment]) -> QuerySet[StepVisit]:
     """Visits of runs that came to the same step again later; few runs ever do (interpreter.State.visit)."""
-    several = Enrolment.objects.filter(flow=flow, visit__gt=1)
-    return StepVisit.objects.filter(CAME_AGAIN, flow=flow, enrolment__in=several.values("pk"))
+    return visits.filter(CAME_AGAIN, enrolment__in=runs.filter(visit__gt=1).values("pk"))
 
 
 def runs_at(runs: QuerySet[Enrolment], *, step: str, at: str = "", outcome: str = "") -> QuerySet[Enrolment]:
@@ -159,13 +173,14 @@ def runs_at(runs: QuerySet[Enrolment], *, step: str, at: str = "", outcome: str 
     return runs.filter(standing | Exists(visits))
 
 
-def _count_messages(flow: Flow, found: dict[str, StepCount]) -> None:
-    rows = (
-        Message.objects.filter(cause__flow=flow.slug)
-        .values("cause__step", "state", "reason")
-        .annotate(n=Count("pk"))
-        .order_by("-n")
-    )
+def messages_of_runs(flow: Flow, runs: QuerySet[Enrolment]) -> QuerySet[Message]:
+    """What the runs have written."""
+    of_run = Cast(KeyTextTransform("enrolment", "cause"), BigIntegerField())
+    return Message.objects.filter(cause__flow=flow.slug).annotate(run=of_run).filter(run__in=runs.values("pk"))
+
+
+def _count_messages(messages: QuerySet[Message], found: dict[str, StepCount]) -> None:
+    rows = messages.values("cause__step", "state", "reason").annotate(n=Count("pk")).order_by("-n")
     for row in rows:
         count, n = found[row["cause__step"] or ""], row["n"]
         if row["state"] in GONE_OUT:

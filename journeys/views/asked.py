@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.dateparse import parse_date
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,8 +19,8 @@ from crm.extensions import Text
 from crm.models import Customer, Segment, Touchpoint
 from crm.views.parts import Choice, choice_of
 from journeys.selectors.crowds import Crowd
+from journeys.selectors.periods import ALL_TIME, InvalidPeriod, Period, period_of
 
-ALL_TIME = "all"
 PERIODS = [
     ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days")),
     ("365", gettext_lazy("a year")), (ALL_TIME, gettext_lazy("all time")),
@@ -31,22 +28,6 @@ PERIODS = [
 NARROWING = ("segment", "touchpoint")
 SHARED = (*NARROWING, "touch", "days", "from", "to")
 TOUCHES = [("first", gettext_lazy("met us there")), ("any", gettext_lazy("ever came there"))]
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From `since` (None: ever) until before `until`; `first` and `last` are the days when these were given."""
-
-    since: datetime | None
-    until: datetime
-    first: date | None = None
-    last: date | None = None
-
-    @property
-    def in_words(self) -> str:
-        """The days, as far as they were given: "3 Mar 2026 – 9 Mar 2026"."""
-        days = [date_format(day, "j M Y") if day else "" for day in (self.first, self.last)]
-        return " – ".join(days).strip() if any(days) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +108,7 @@ def asked(
         period = _period(request, length.value, now)
         choices.append(Choice(length.param, length.label, length.options) if period.in_words else length)
     shared = {name: value for name in SHARED if (value := request.GET.get(name))}
-    return Asked(choices, period, crowd.seen_by(staff_of(request)), shared)
+    return Asked(choices, period, crowd.among(Customer.objects.visible_to(staff_of(request))), shared)
 
 
 def with_default(choice: Choice, value: str) -> Choice:
@@ -150,27 +131,7 @@ def _narrowing(request: HttpRequest) -> list[Choice]:
 
 
 def _period(request: HttpRequest, days: str, now: datetime) -> Period:
-    first, last = (_day(request.GET, name, label) for name, label in (("from", _("From")), ("to", _("Until"))))
-    if first and last and last < first:
-        raise BadRequest(_("The period ends before it begins."))
-    if first is None and last is None:
-        return Period(None if days == ALL_TIME else now - timedelta(days=int(days)), now)
-    until = min(_midnight(last + timedelta(days=1)), now) if last else now
-    return Period(_midnight(first) if first else None, until, first, last)
-
-
-def _day(given: Mapping[str, str], name: str, label: str) -> date | None:
-    text = given.get(name, "")
-    if not text:
-        return None
     try:
-        day = parse_date(text)
-    except ValueError:
-        day = None
-    if day is None or not 1970 <= day.year <= 2200:
-        raise BadRequest(_("%(field)s is no day: %(value)s") % {"field": label, "value": text[:60]})
-    return day
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, timezone.get_current_timezone())
+        return period_of(request.GET, days=days, now=now)
+    except InvalidPeriod as error:
+        raise BadRequest(error.message) from error

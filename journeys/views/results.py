@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -88,7 +88,7 @@ def _report(request: HttpRequest, flow: Flow) -> Report:
     now = timezone.now()
     about = asked_of(request, flow, now)
     runs = runs_of(flow, about)
-    by = _by(about)
+    by = about.period.stretch
     return Report(
         flow=flow, asked=about, by=by,
         outcome=selector.outcome_of(runs),
@@ -115,15 +115,6 @@ def runs_of(flow: Flow, about: Asked) -> QuerySet[Enrolment]:
         flow, about.customers, since=about.period.since, until=about.period.until,
         version=int(version) if version else None,
     )  # fmt: skip
-
-
-def _by(about: Asked) -> str:
-    """Days for up to a month, weeks for up to a year, else months."""
-    since = about.period.since
-    length = about.period.until - since if since else timedelta.max
-    if length <= timedelta(days=31):
-        return "day"
-    return "week" if length <= timedelta(days=366) else "month"
 
 
 def _groups(report: Report) -> list[tuple[str, Group, str, str]]:

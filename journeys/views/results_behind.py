@@ -22,7 +22,7 @@ from crm.views.parts import choice_of, page_of
 from journeys.models import Enrolment, Flow
 from journeys.selectors import flow_results as selector
 from journeys.selectors.flow_results import CONTROL
-from journeys.selectors.flows import runs_at
+from journeys.selectors.flows import messages_of_runs, runs_at
 from journeys.templatetags.journeys_ui import ended_because, outcome
 from journeys.views.flows import definition_of, titles_of
 from journeys.views.results import asked_of, path_name, runs_of
@@ -107,7 +107,7 @@ def _messages(
     step, reason = request.GET.get("step", ""), request.GET.get("reason", "")
     channel = choice_of(request, "channel", _("Channel"), Channel.choices)
     fate = choice_of(request, "fate", _("State"), list(FATES.items()))
-    messages = selector.messages_of_runs(flow, runs)
+    messages = messages_of_runs(flow, runs)
     said = [titles.get(step, step)] if step else []
     if step:
         messages = messages.filter(cause__step=step)

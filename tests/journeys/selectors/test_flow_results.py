@@ -6,7 +6,7 @@ import pytest
 from crm.models import Customer, Topic
 from journeys.models import Enrolment, Flow, StepVisit
 from journeys.selectors import flow_results
-from journeys.selectors.flows import runs_at, step_counts
+from journeys.selectors.flows import messages_of_runs, runs_at, step_counts
 from journeys.selectors.results import Group
 from messaging.models import Message
 from tests.factories.crm import NOON, CustomerFactory, later
@@ -122,7 +122,7 @@ def test_a_period_and_a_version_narrow_runs_and_messages() -> None:
         wrote(run, "sent")
     narrowed = runs(flow, since=later(days=2))
     assert list(narrowed) == [late]
-    assert list(flow_results.messages_of_runs(flow, narrowed)) == list(Message.objects.filter(customer=late.customer))
+    assert list(messages_of_runs(flow, narrowed)) == list(Message.objects.filter(customer=late.customer))
     assert list(runs(flow, version=2)) == []
     assert flow_results.per_version(runs(flow)) == [(1, Group(2, 0))]
 
