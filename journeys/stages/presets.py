@@ -45,8 +45,12 @@ LOOKED_AROUND = RulePreset(
     "Searched, compared, asked or put something in the cart", "ค้นหา เปรียบเทียบ สอบถาม หรือหยิบใส่ตะกร้า",
     (
         "Products Searched", "Product Added", "Checkout Started", "Product Added to Wishlist",
-        "Wishlist Product Added to Cart", "Review Read", "Enquiry Opened", "Products Compared", "Price List Requested",
+        "Wishlist Product Added to Cart", "Review Read", "Products Compared", "Price List Requested",
     ),
+)  # fmt: skip
+ASKED = RulePreset(
+    "Asked us something", "สอบถามเรา",
+    ("Enquiry Opened",), where=({"property": "cause", "op": "not_exists"},),  # a flow that opened one is its cause
 )  # fmt: skip
 VIEWED_TWICE = RulePreset(
     "Viewed products twice within 7 days", "ดูสินค้า 2 ครั้งภายใน 7 วัน",
@@ -97,7 +101,7 @@ JOURNEYS = (
         "five-stage", "Customer journey", "เส้นทางลูกค้า",
         (
             AWARENESS,
-            StagePreset("consideration", "Consideration", "การพิจารณา", 2, (LOOKED_AROUND, VIEWED_TWICE)),
+            StagePreset("consideration", "Consideration", "การพิจารณา", 2, (LOOKED_AROUND, ASKED, VIEWED_TWICE)),
             StagePreset("purchase", "Purchase", "การซื้อ", 3, (ORDERED,)),
             StagePreset("retention", "Retention", "การใช้ซ้ำ", 4, (ORDERED_AGAIN, CAME_BACK)),
             StagePreset(
@@ -110,7 +114,7 @@ JOURNEYS = (
         "usage-loop", "Usage loop", "วงจรการใช้งาน",
         (
             AWARENESS,
-            StagePreset("evaluation", "Evaluation", "การประเมิน", 2, (LOOKED_AROUND, VIEWED_TWICE)),
+            StagePreset("evaluation", "Evaluation", "การประเมิน", 2, (LOOKED_AROUND, ASKED, VIEWED_TWICE)),
             StagePreset("purchase", "Purchase", "การซื้อ", 3, (ORDERED,)),
             StagePreset("usage", "Usage", "การใช้งาน", 4, (RECEIVED,)),
             StagePreset("repurchase", "Repurchase", "การซื้อซ้ำ", 6, (ORDERED_AFTER_DELIVERY,)),

@@ -9,7 +9,7 @@ import pytest
 from crm.models import Customer, Event, Task, Ticket
 from crm.services import work
 from crm.services.customers import add_tags
-from journeys.flows import runner
+from journeys.flows import enrolment, runner
 from journeys.models import Enrolment, Flow, StageMove, StepVisit
 from journeys.stages import moves
 from messaging.models import Message
@@ -104,6 +104,17 @@ def test_a_move_that_is_an_exit_of_its_own_flow_ends_the_run_where_it_then_stand
 
 
 # --- tickets and tasks ------------------------------------------------------------------------
+
+
+def test_an_enquiry_that_a_flow_opens_is_nothing_the_customer_asked(customer: Customer) -> None:
+    step = {"id": "t", "type": "ticket", "kind": "enquiry", "subject": "Offer to help"}
+    flow = live_flow(step)
+    enrolment.enrol_by_hand(flow, [customer], now=day(1))
+    runner.run_due(now=day(1), limit=10)
+    assert Event.objects.get(name="Enquiry Opened").properties["cause"] == f"flow:{flow.slug}"
+    assert (stands(customer), stands(customer, "usage-loop")) == (("awareness", NOON), ("awareness", NOON))
+    happens(customer, "Enquiry Opened", day(2))
+    assert (stands(customer), stands(customer, "usage-loop")) == (("consideration", day(2)), ("evaluation", day(2)))
 
 
 def test_a_ticket_is_opened_with_its_history_and_its_fact(customer: Customer) -> None:

@@ -17,8 +17,8 @@ def test_both_journeys_are_there_after_migrate_first_stage_first() -> None:
 
 
 def test_every_default_rule_can_be_read() -> None:
-    assert [len(ruleset.rules) for ruleset in rulebook.current()] == [10, 6]
-    assert StageRule.objects.count() == 16
+    assert [len(ruleset.rules) for ruleset in rulebook.current()] == [11, 7]
+    assert StageRule.objects.count() == 18
 
 
 def test_stages_and_evidence_speak_english_and_thai() -> None:
