@@ -35,6 +35,7 @@ class Fate(StrEnum):
     GOES_ON = "goes_on"  # at the same step of the new version, until when it rested before
     WAITS = "waits"  # at the same step, which was edited, until another time
     DUE = "due"  # at the same step, which was edited so that its wait is over
+    OPENS = "opens"  # so too, but its window is shut: goes on as soon as it opens
     ASKED = "asked"  # at the same step, which was edited so that a date must be read anew
     LEAVES = "leaves"  # drained, or the new version has no such step
 
@@ -96,8 +97,11 @@ def carry(old: Plan, new: Plan, state: State, choice: PeopleInside, *, now: date
         anew = replace(state, stand=Stand.START, due_at=now, awaits="", again=True)
         return Carried(Fate.ASKED, anew)
     stand = Stand.EVENT if rest.awaits else Stand.RULE if rest.asks else Stand.TIME
-    moved = replace(state, stand=stand, due_at=max(rest.until, now), awaits=rest.awaits)
-    return Carried(Fate.WAITS if rest.until > now else Fate.DUE, moved)
+    if rest.until > now:
+        return Carried(Fate.WAITS, replace(state, stand=stand, due_at=rest.until, awaits=rest.awaits))
+    opening = new.steps[state.step].opening(now, zone)
+    over = replace(state, stand=stand, due_at=opening, awaits=rest.awaits)
+    return Carried(Fate.OPENS if opening > now else Fate.DUE, over)
 
 
 def count(

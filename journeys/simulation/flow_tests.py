@@ -45,14 +45,15 @@ class FailingTests(ValueError):
 @transaction.atomic
 def keep_test(
     flow: Flow, *, name: str, script: Script, expected: Sequence[Line], actor: User | None, now: datetime,
-    test: FlowTest | None = None,
+    test: FlowTest | None = None, is_played: bool = False,
 ) -> FlowTest:  # fmt: skip
     """
-    Store a test of `flow`, or change `test`; it has not been tried then.
+    Store a test of `flow`, or change `test`.
 
     Args:
         script: about somebody made up.
         expected: lines as `expectations.lines_of` gives them.
+        is_played: they are what just came of the script, so that its definition passes; else it has not been tried.
 
     Raises:
         CannotKeep: about somebody real, a name that another test has, or one test too many.
@@ -69,7 +70,8 @@ def keep_test(
         raise CannotKeep("name", _("A flow has %(most)s tests at most.") % {"most": MOST_TESTS})
     test = test or FlowTest(flow=flow, created_by=actor, created_at=now)
     test.name, test.script, test.expected = name, stored.as_json(script), list(expected)
-    test.updated_at, test.ran_at, test.ran_with, test.differences = now, None, "", []
+    test.updated_at, test.differences = now, []
+    test.ran_at, test.ran_with = (now, versions.fingerprint(dict(script.definition))) if is_played else (None, "")
     test.save()
     return test
 

@@ -35,6 +35,7 @@ FATES = {
     Fate.GOES_ON: gettext_lazy("go on as before"),
     Fate.WAITS: gettext_lazy("wait until another time"),
     Fate.DUE: gettext_lazy("go on at once: their wait is over"),
+    Fate.OPENS: gettext_lazy("go on as soon as the window opens: their wait is over"),
     Fate.ASKED: gettext_lazy("have their date read anew"),
     Fate.LEAVES: gettext_lazy("leave"),
 }

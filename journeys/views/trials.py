@@ -142,7 +142,7 @@ def _keep(
     try:
         return flow_tests.keep_test(
             editor.setting.flow, name=said["test_name"], script=editor.script(), expected=lines, actor=user, now=now,
-            test=test,
+            test=test, is_played=True,
         )  # fmt: skip
     except CannotKeep as error:
         keeping.add_error("test_name", error.message)

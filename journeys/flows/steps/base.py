@@ -241,6 +241,10 @@ class Step(Shape):
         """The rest of somebody who came then, as the step stands now; None when it must be taken anew to know."""
         return None
 
+    def opening(self, due: datetime, zone: ZoneInfo) -> datetime:
+        """When somebody whose wait is over at `due` may go on: then, or later where the step keeps hours."""
+        return due
+
     def take(self, moment: Moment) -> Decision:
         """Decide. Called again after each rest or answer, until it goes on or leaves."""
         raise NotImplementedError

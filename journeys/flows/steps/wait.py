@@ -74,7 +74,7 @@ class Wait(Step):
         """A date must be read to know."""
         if self.for_ is None:
             return None
-        return Rest(self._opening(calendar.add(arrived_at, parse_duration(self.for_), zone), zone))
+        return Rest(self.opening(calendar.add(arrived_at, parse_duration(self.for_), zone), zone))
 
     def listens(self) -> Iterator[str]:
         if self.until is not None:
@@ -102,18 +102,18 @@ class Wait(Step):
         due = until.due(answer, moment.zone)
         if due is None:
             return self._instead("missing", NO_DATE)
-        due = self._opening(due, moment.zone)
+        due = self.opening(due, moment.zone)
         if due < until.known_since(answer, moment):
             return self._instead("past", DATE_PAST)
         if due > moment.now or moment.due_at is None or moment.woken_by:
             return Rest(due)
         return self._go_when_open(moment)
 
-    def _opening(self, due: datetime, zone: ZoneInfo) -> datetime:
+    def opening(self, due: datetime, zone: ZoneInfo) -> datetime:
         return calendar.next_open(due, self.window.window, zone) if self.window else due
 
     def _go_when_open(self, moment: Moment) -> Decision:
-        opening = self._opening(moment.now, moment.zone)
+        opening = self.opening(moment.now, moment.zone)
         return Rest(opening) if opening > moment.now else Go("waited")
 
     def _instead(self, path: str, reason: str) -> Decision:

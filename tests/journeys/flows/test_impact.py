@@ -132,6 +132,15 @@ def test_the_window_of_the_new_version_is_the_customers_own() -> None:
     assert found.state.due_at == at("2026-06-04T02:00")
 
 
+def test_who_has_waited_long_enough_goes_on_when_the_window_opens() -> None:
+    old, new = wait("a", "P3D"), wait("a", "PT6H", window={"from": "09:00", "to": "19:00"})
+    held = carried(plan_of(old), plan_of(new), resting(old), now=at("2026-06-02T23:00"))
+    assert (held.fate, held.state.due_at) == (Fate.OPENS, at("2026-06-03T09:00"))
+    assert carried(plan_of(old), plan_of(new), resting(old), now=at("2026-06-02T12:00")).fate is Fate.DUE
+    outcome = walk(plan_of(new), held.state, now=at("2026-06-03T09:00"), zone=UTC_ZONE)
+    assert [visit.outcome for visit in outcome.visits] == ["waited"]
+
+
 def test_the_count_says_how_many_meet_which_fate_at_each_step() -> None:
     old = plan_of(wait("a", "P3D"), wait("b", "P3D"))
     new = plan_of(wait("a", "PT1H"))

@@ -218,7 +218,7 @@ class Life:
             world.status, world.reason = Status.EXITED, found.reason
             return
         world.plan, world.state = plan, found.state
-        if found.fate is Fate.WAITS:
+        if found.fate in {Fate.WAITS, Fate.OPENS}:
             assert found.state.due_at > self.now
         elif found.fate in {Fate.DUE, Fate.ASKED}:
             assert found.state.due_at == self.now

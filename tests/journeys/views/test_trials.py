@@ -277,10 +277,13 @@ class TestTheList:
 
     def test_they_are_run_and_what_differs_is_told(self, manager: Client, flow: Flow) -> None:
         play(manager, keep="1", test_name="One")
-        assert "not tried with this draft" in manager.get(url("flow_tests")).content.decode()
+        kept = manager.get(url("flow_tests")).content.decode()
+        assert "passes" in kept
+        assert "not tried with this draft" not in kept
         assert "All tests pass." in manager.post(url("flow_tests_run"), follow=True).content.decode()
 
         Flow.objects.update(draft={**flow.draft, "steps": [wait("settle", "P8D", window=WORKDAYS), *STEPS[1:2]]})
+        assert "not tried with this draft" in manager.get(url("flow_tests")).content.decode()
         page = manager.post(url("flow_tests_run"), follow=True).content.decode()
         assert "1 of 1 tests fail." in page
         assert "1 test fails: the flow cannot be published." in page
