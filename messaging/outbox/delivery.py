@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
 
 from crm.events import log
 from crm.lib import bulk, lifeline
 from crm.lib.among import Among
-from crm.models import Consent
 from messaging.channels.base import (
     NeverSent,
     Outcome,
@@ -25,11 +23,11 @@ from messaging.channels.base import (
     Uncertain,
 )
 from messaging.channels.reasons import Reason
-from messaging.models import Attempt, ChannelSettings, Message, Suppression
+from messaging.models import Attempt, ChannelSettings, Message
 from messaging.outbox import announce, claims, clearance, flow, results
 from messaging.outbox.claims import Claim
 from messaging.outbox.clearance import SOON
-from messaging.outbox.facts import Rules
+from messaging.outbox.facts import Rules, consents_of, suppressions_of
 from messaging.outbox.results import Call
 from messaging.rendering.letters import CannotCompose, Letter, Letters
 
@@ -119,12 +117,11 @@ class Delivery:
         The lease, an opt-out and the suppression list are looked at once more, in the transaction that marks the rows:
         after it commits nothing stands between the row and the wire.
         """
-        verdicts = {
-            pk: Reason.SUPPRESSED if suppressed else Reason.OPTED_OUT if opted_out else None
-            for pk, suppressed, opted_out in _still_ours([message.pk for message, _ in chunk], self._claim.token)
-        }
-        going = [(message, letter) for message, letter in chunk if verdicts.get(message.pk, "") is None]
-        stopped = [message for message, _ in chunk if verdicts.get(message.pk)]
+        ours = _still_ours([message.pk for message, _ in chunk], self._claim.token)
+        chunk = [(message, letter) for message, letter in chunk if message.pk in ours]
+        wishes = _wishes([message for message, _ in chunk])
+        going = [(message, letter) for message, letter in chunk if message.pk not in wishes]
+        stopped = [message for message, _ in chunk if message.pk in wishes]
         for message, letter in going:
             _put_text(message, letter, self._now)
         claims.update([_text_row(message, self._claim.token) for message, _ in going], fields=_TEXT)
@@ -139,12 +136,12 @@ class Delivery:
             for message, _ in going
         ]
         bulk.insert_new(Attempt, tries, unique=("message_id", "token"))
-        self._withhold(stopped, verdicts)
+        self._withhold(stopped, wishes)
         return going
 
-    def _withhold(self, messages: Collection[Message], verdicts: dict[int, Reason | None]) -> None:
+    def _withhold(self, messages: Collection[Message], reasons: Mapping[int, Reason]) -> None:
         for message in messages:
-            message.state, message.reason, message.ended_at = State.WITHHELD, verdicts[message.pk] or "", self._now
+            message.state, message.reason, message.ended_at = State.WITHHELD, reasons[message.pk], self._now
             message.cleared_at = None
         fields = ("state", "reason", "ended_at", "cleared_at")
         rows = [
@@ -184,21 +181,25 @@ class Delivery:
 _TEXT = ("subject", "body", "html", "segments", "version_id", "language", "wire_at")
 
 
-def _still_ours(ids: list[int], token: str) -> list[tuple[int, bool, bool]]:
-    """(id, suppressed, opted out) of the messages that `token` still holds; the rows are locked."""
-    listed = Suppression.objects.standing().filter(channel=OuterRef("channel"), address_hash=OuterRef("address_hash"))
-    for_all = listed.filter(scope=Suppression.Scope.ALL)
-    opted_out = Consent.objects.filter(
-        customer=OuterRef("customer"), channel=OuterRef("channel"), topic=OuterRef("topic"), state="out"
-    )
+def _still_ours(ids: Collection[int], token: str) -> set[int]:
+    """Those of the messages that `token` still holds; their rows are locked."""
     rows = Message.objects.filter(Among("pk", ids), lease_token=token, state=State.SENDING).order_by("pk")
-    asked = rows.annotate(
-        suppressed=Exists(for_all) | Q(Exists(listed), lane=Message.Lane.MARKETING), opted_out=Exists(opted_out)
-    ).select_for_update(of=("self",), no_key=True)
-    return [
-        (pk, suppressed and not is_answer, opted_out and not is_answer)
-        for pk, suppressed, opted_out, is_answer in asked.values_list("pk", "suppressed", "opted_out", "is_answer")
-    ]
+    return set(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def _wishes(messages: Sequence[Message]) -> dict[int, Reason]:
+    """Whom nothing is to be sent after all, and why, by message: they have asked us to stop, or withdrawn consent."""
+    consents, suppressed = consents_of(messages), suppressions_of(messages)
+    found: dict[int, Reason] = {}
+    for message in messages:
+        scopes = suppressed.get((message.channel, message.address_hash), ())
+        if message.is_answer:
+            continue
+        if "all" in scopes or (scopes and message.lane == Message.Lane.MARKETING):
+            found[message.pk] = Reason.SUPPRESSED
+        elif consents.get((message.customer_id, message.channel, message.topic_id)) == "out":
+            found[message.pk] = Reason.OPTED_OUT
+    return found
 
 
 def _put_text(message: Message, letter: Letter, now: datetime) -> None:

@@ -56,8 +56,8 @@ def customer_facts(
     messages: Sequence[Message], people: Mapping[int, Addressee], rules: Rules, now: datetime
 ) -> list[policy.CustomerFacts]:
     """The `people` behind `messages`, by id, as far as each message is concerned; at most four queries."""
-    consents = _consents(messages)
-    suppressed = _suppressed(messages)
+    consents = consents_of(messages)
+    suppressed = suppressions_of(messages)
     marketing = {message.customer_id for message in messages if message.lane == Message.Lane.MARKETING}
     complaining = _complaining(marketing) if marketing and rules.policy.pause_on_complaint else set()
     sent = _sent(marketing, now) if marketing and rules.policy.caps else {}
@@ -79,7 +79,8 @@ def customer_facts(
     ]
 
 
-def _consents(messages: Sequence[Message]) -> dict[tuple[int, str, int], policy.ConsentState]:
+def consents_of(messages: Sequence[Message]) -> dict[tuple[int, str, int], policy.ConsentState]:
+    """By customer, channel and topic; one query."""
     rows = Consent.objects.filter(
         Among("customer", {message.customer_id for message in messages}),
         channel__in={message.channel for message in messages},
@@ -91,7 +92,8 @@ def _consents(messages: Sequence[Message]) -> dict[tuple[int, str, int], policy.
     }
 
 
-def _suppressed(messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
+def suppressions_of(messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
+    """The scopes in which addresses are suppressed, by channel and hash; one query."""
     hashes = {message.address_hash for message in messages} - {""}
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     rows = Suppression.objects.standing().filter(Among("address_hash", hashes))

@@ -21,6 +21,7 @@ from messaging.models.suppression import hash_address
 from messaging.outbox import announce
 
 BELL = "send_due"
+_CHANNELS = frozenset(Channel.values)
 
 
 class InvalidRequest(ValueError):
@@ -177,7 +178,7 @@ class Desk:
         if topic is None:
             raise InvalidRequest(request, f"unknown topic {request.topic!r}; known are {', '.join(self._topics)}")
         for channel in (request.channel, *request.fallback):
-            if channel not in Channel.values:
+            if channel not in _CHANNELS:
                 raise InvalidRequest(request, f"unknown channel {channel!r}; known are {', '.join(Channel.values)}")
         if bool(request.template) == bool(request.body):
             raise InvalidRequest(request, "needs either a template or a text")
