@@ -44,6 +44,8 @@ SCOPES = {
         Scope("events:write", _("report what customers do"), "customers.edit"),
         Scope("tickets:read", _("read tickets"), "tickets.view"),
         Scope("tickets:write", _("open and answer tickets"), "tickets.work"),
+        Scope("tasks:read", _("read tasks"), "customers.view"),
+        Scope("tasks:write", _("add, change and finish tasks"), "tasks.edit"),
         Scope("reviews:read", _("read reviews"), "reviews.view"),
         Scope("reviews:write", _("submit and moderate reviews"), "reviews.moderate"),
         Scope("touchpoints:read", _("read touchpoints"), "touchpoints.view"),

@@ -26,6 +26,7 @@ from crm.services.purchases import InvalidPurchase
 from crm.services.reviews import InvalidReview
 from crm.services.tickets import InvalidTicket
 from crm.services.touchpoints import InvalidTouchpoint
+from crm.services.work import InvalidWork
 
 # What the records call differently from the API.
 FIELD_NAMES = {"time_zone": "timezone", "is_complaint": "complaint"}
@@ -226,7 +227,7 @@ def named_faults(*base: str) -> Iterator[None]:
     """Turn what a service says of a field into the API's error at that field, below `base`."""
     try:
         yield
-    except (InvalidCustomer, InvalidPurchase, InvalidReview, InvalidTicket, InvalidTouchpoint) as error:
+    except (InvalidCustomer, InvalidPurchase, InvalidReview, InvalidTicket, InvalidTouchpoint, InvalidWork) as error:
         # A service writes "items[0].price" for what the body calls /items/0/price.
         path = [FIELD_NAMES.get(name, name) for name in re.split(r"[\[\].]+", error.field) if name]
         raise fault([*base, *path], error.message, "invalid") from error

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from crm.api.base import Door
 from crm.api.fields import fault
-from crm.models import Customer, Product, Purchase
+from crm.models import Customer, Product, Purchase, User
+from crm.selectors.staff import colleagues
 from crm.services import identities
 from crm.services.identities import Identities
 
@@ -46,6 +47,19 @@ def purchase_behind(given: Mapping[str, Any] | None, customer: Customer) -> Purc
     if purchase is None:
         raise fault(["purchase"], _("This customer has no such order."), "unknown_purchase")
     return purchase
+
+
+def colleague_behind(username: str) -> User:
+    """
+    The member of staff with this user name.
+
+    Raises:
+        ValidationError: there is none who can sign in.
+    """
+    user = colleagues().filter(username=username).first()
+    if user is None:
+        raise fault(["assignee"], _("There is no colleague with this user name."), "unknown_user")
+    return user
 
 
 def product_behind(sku: str | None) -> Product | None:

@@ -11,6 +11,7 @@ from crm.api.promotions import PromotionView
 from crm.api.purchases import PurchaseView
 from crm.api.reviews import ReviewView
 from crm.api.segments import SegmentMemberView, SegmentView
+from crm.api.tasks import TaskView
 from crm.api.tickets import TicketView
 from crm.api.touchpoints import TouchpointView
 from crm.api.webhook_endpoints import DeliveryView, EndpointView
@@ -35,6 +36,10 @@ urlpatterns = [
     path("v1/tickets/<uuid:id>/", TicketView.as_view({"get": "retrieve"})),
     path("v1/tickets/<uuid:id>/messages/", TicketView.as_view({"post": "add_message"})),
     path("v1/tickets/<uuid:id>/status/", TicketView.as_view({"post": "set_status"})),
+    path("v1/tasks/", TaskView.as_view({"get": "list", "post": "create"})),
+    path("v1/tasks/<uuid:id>/", TaskView.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("v1/tasks/<uuid:id>/complete/", TaskView.as_view({"post": "complete"})),
+    path("v1/tasks/<uuid:id>/reopen/", TaskView.as_view({"post": "reopen"})),
     path("v1/reviews/", ReviewView.as_view({"get": "list", "post": "create"})),
     path("v1/reviews/<uuid:id>/", ReviewView.as_view({"get": "retrieve"})),
     path("v1/reviews/<uuid:id>/moderate/", ReviewView.as_view({"post": "moderate"})),

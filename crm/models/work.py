@@ -57,10 +57,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def open(self) -> TaskQuerySet:
         return self.filter(done_at=None)
 
-    def for_user(self, user: User) -> TaskQuerySet:
-        """Theirs, and those nobody has taken, among the customers they may see."""
+    def visible_to(self, user: User) -> TaskQuerySet:
+        """About customers they may see, or about none."""
         visible = models.Q(customer=None) | models.Q(customer__in=Customer.objects.visible_to(user).values("pk"))
-        return self.filter(visible, models.Q(assignee=user) | models.Q(assignee=None))
+        return self.filter(visible)
+
+    def for_user(self, user: User) -> TaskQuerySet:
+        """Theirs, and those nobody has taken, among the visible."""
+        return self.visible_to(user).filter(models.Q(assignee=user) | models.Q(assignee=None))
 
     def overdue(self, now: datetime) -> TaskQuerySet:
         return self.open().filter(due_at__lt=now)

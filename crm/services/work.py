@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -59,6 +61,23 @@ def add_task(
         title=title.strip()[:200], customer=customer, assignee=assignee, due_at=due_at, detail=detail, cause=cause,
         created_at=now,
     )  # fmt: skip
+
+
+@transaction.atomic
+def edit_task(task: Task, changes: Mapping[str, Any]) -> Task:
+    """
+    Change the `title`, `detail`, `assignee` or `due_at`.
+
+    Raises:
+        InvalidWork: no title.
+    """
+    given = {**changes, **({"title": changes["title"].strip()[:200]} if "title" in changes else {})}
+    if not given.get("title", task.title):
+        raise InvalidWork("title", "is empty")
+    for name in given:
+        setattr(task, name, given[name])
+    task.save(update_fields=list(given))
+    return task
 
 
 @transaction.atomic
