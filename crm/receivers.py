@@ -52,7 +52,7 @@ def keep_identities(instance: Customer, raw: bool = False, **kwargs: Any) -> Non
         identities.keep_addresses(instance, now=timezone.now())
 
 
-@receiver(events_recorded, dispatch_uid="crm.tell_endpoints")  # type: ignore[arg-type]  # it connects like a Signal
+@receiver(events_recorded, dispatch_uid="crm.tell_endpoints", only=hooks.names_wanted)  # type: ignore[arg-type]  # it connects like a Signal
 def tell_endpoints(events: Sequence[Event], now: datetime, **kwargs: Any) -> None:
     """Put a delivery in line for every endpoint that subscribed to one of these facts, in their transaction."""
     hooks.queue_facts(events, now=now)

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from crm.events.signals import events_recorded
 from crm.events.types import EventDraft
 from crm.lib import bulk, configuration
+from crm.lib.among import Among
 from crm.models import Customer, Event, FailedReaction
 
 logger = logging.getLogger("waymark.events")
@@ -51,7 +52,7 @@ def record_many(drafts: Iterable[EventDraft], *, now: datetime) -> list[Event]:
     return _store(rows, now) if rows else []
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _store(rows: Sequence[Event], now: datetime) -> list[Event]:
     events = bulk.insert_new(Event, rows, unique=("source", "dedupe_key"))
     if events:
@@ -134,10 +135,12 @@ def retry_reactions(*, now: datetime, limit: int) -> int:
 
 
 def _react(uid: str, events: Sequence[Event], now: datetime) -> str:
-    """Call one receiver in its own savepoint; return "" or the error it raised."""
+    """Call one receiver in its own savepoint, if it cares; return "" or the error it raised."""
     try:
-        with transaction.atomic():
-            events_recorded.receivers[uid](sender=Event, events=list(events), now=now)
+        heard = events_recorded.heard_by(uid, events)
+        if heard:
+            with transaction.atomic():
+                events_recorded.receivers[uid](sender=Event, events=heard, now=now)
     except Exception as error:
         logger.exception("receiver %s failed on %s events, first %s", uid, len(events), events[0].pk)
         return f"{type(error).__name__}: {error}"
@@ -159,7 +162,7 @@ def _note_signs_of_life(events: Sequence[Event]) -> None:
             latest[event.customer_id] = max(event.occurred_at, latest.get(event.customer_id, event.occurred_at))
     if not latest:
         return
-    known = dict(Customer.objects.filter(pk__in=latest).values_list("pk", "last_seen_at"))
+    known = dict(Customer.objects.filter(Among("pk", latest)).values_list("pk", "last_seen_at"))
     rows = [
         {"id": pk, "last_seen_at": at}
         for pk, at in sorted(latest.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,6 +157,11 @@ def queue_facts(events: Sequence[Event], *, now: datetime) -> list[HookDelivery]
         for endpoint in wanted[event.name]
     ]  # fmt: skip
     return queue_calls(calls, now=now)
+
+
+def names_wanted() -> Collection[str]:
+    """Facts that some endpoint is told of."""
+    return _endpoints_by_event().keys()
 
 
 @configuration.remembered(WebhookEndpoint)

@@ -10,7 +10,8 @@ from itertools import count
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.expressions import Combinable
 
 from crm.events import log
 from crm.events.types import EventDraft
@@ -86,6 +87,7 @@ class _Batch:
     visitors: set[int]
     external_sources: dict[int, set[tuple[str, str]]]
     stored: frozenset[Key]  # those of `known` that the database has
+    incomplete: set[int]  # who lacks an address
     fresh: dict[int, Customer] = field(default_factory=dict)  # temporary negative ids until inserted
     merges: list[tuple[int, int]] = field(default_factory=list)  # (survivor, loser)
     promoted: set[int] = field(default_factory=set)
@@ -229,21 +231,29 @@ def _resolve(
 def _look_up(keys: Sequence[list[Key]]) -> _Batch:
     wanted = {key for own in keys for key in own}
     rows = Identity.objects.filter(value__in={value for _, _, value in wanted}).values_list(
-        "kind", "source", "value", "customer_id", "customer__is_visitor"
+        "kind", "source", "value", "customer_id", "customer__is_visitor", _lacks_an_address("customer__")
     )
     known = {}
     visitors = set()
-    for kind, source, value, customer_id, is_visitor in rows:
+    incomplete = set()
+    for kind, source, value, customer_id, is_visitor, is_incomplete in rows:
         if (kind, source, value) in wanted:
             known[kind, source, value] = customer_id
             if is_visitor:
                 visitors.add(customer_id)
+            if is_incomplete:
+                incomplete.add(customer_id)
     external: dict[int, set[tuple[str, str]]] = {}
     if known and any(key[0] == Kind.EXTERNAL and key not in known for key in wanted):
         held = Identity.objects.filter(customer_id__in=set(known.values()), kind=Kind.EXTERNAL)
         for customer_id, source, value in held.values_list("customer_id", "source", "value"):
             external.setdefault(customer_id, set()).add((source, value))
-    return _Batch(known, visitors, external, frozenset(known))
+    return _Batch(known, visitors, external, frozenset(known), incomplete)
+
+
+def _lacks_an_address(prefix: str = "") -> Combinable:
+    lacks = Q(**{f"{prefix}email": ""}) | Q(**{f"{prefix}phone": ""}) | Q(**{f"{prefix}line_id": ""})
+    return ExpressionWrapper(lacks, output_field=BooleanField())
 
 
 def _choose(batch: _Batch, identities: Identities, keys: list[Key], at: datetime, name: str, source: str) -> int:
@@ -337,12 +347,11 @@ def _complete_addresses(people: Sequence[Identities], final: Sequence[int], old:
     """Somebody we knew by a cookie or user id alone now has an address: put it on the record."""
     news: dict[int, list[Identities]] = {}
     for identities, pk in zip(people, final, strict=True):
-        if pk in old and (identities.email or identities.phone or identities.line_id):
+        if pk in old and pk in batch.incomplete and (identities.email or identities.phone or identities.line_id):
             news.setdefault(pk, []).append(identities)
     if not news:
         return
-    # Only records that lack something are loaded: the usual batch loads none.
-    incomplete = Customer.objects.filter(Q(email="") | Q(phone="") | Q(line_id=""), pk__in=news)
+    incomplete = Customer.objects.filter(_lacks_an_address(), pk__in=news)
     for customer in incomplete:
         changed = [_fill_addresses(customer, _own_part(new, customer.pk, batch)) for new in news[customer.pk]]
         if any(changed):

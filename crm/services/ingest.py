@@ -75,7 +75,7 @@ def key_of(given: str, *parts: Any) -> str:
 
 
 @configuration.for_batch()
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def ingest_many(items: Sequence[Item], *, source: str, now: datetime) -> list[Result]:
     """
     Store what was reported and let the other apps react, in this transaction.
