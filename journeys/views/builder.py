@@ -36,7 +36,7 @@ from journeys.selectors import flows as counters
 # What can be put in, as the menu shows it: (kind, icon, name, what it is for).
 KINDS: list[tuple[str, str, str | Promise, str | Promise]] = [
     ("send", "send", gettext_lazy("Send a message"), gettext_lazy("SMS, email or LINE")),
-    ("wait", "clock", gettext_lazy("Wait"), gettext_lazy("for so long, or until a date of theirs")),
+    ("wait", "clock", gettext_lazy("Wait"), gettext_lazy("for so long, until a date of theirs, or by the product")),
     ("wait_event", "clock", gettext_lazy("Wait for a fact"), gettext_lazy("and go one way or the other")),
     ("wait_rule", "clock", gettext_lazy("Wait until something is true"), gettext_lazy("of the customer")),
     ("branch", "branch", gettext_lazy("Which way?"), gettext_lazy("by what is true of the customer")),
