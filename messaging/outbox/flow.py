@@ -41,8 +41,8 @@ def open_channels(*, due_by: datetime | None = None) -> list[ChannelSettings]:
 
 def is_on(channel: ChannelSettings) -> bool:
     """Asked between the calls of a batch: a kill switch takes effect within seconds."""
-    running = MessagingSettings.objects.filter(sending_on=True)
-    return running.exists() and ChannelSettings.objects.filter(pk=channel.pk, is_on=True).exists()
+    running = Exists(MessagingSettings.objects.filter(sending_on=True))
+    return ChannelSettings.objects.filter(running, pk=channel.pk, is_on=True).exists()
 
 
 def reserve(channel: ChannelSettings, wanted: int, now: datetime) -> int:
