@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Count, F, Min, Q, QuerySet
 
+from crm.lib.medians import MedianLow
 from crm.models import Customer
 from journeys.models import Journey, Stage, StageMove
 
@@ -39,7 +40,7 @@ def funnel(
     The stages, first to last, for those of `customers` who first stood in the journey from `since` (None: ever) to
     `until`.
 
-    Two queries and one for each stage's median. Who skips a stage counts as having reached it.
+    Two queries. Who skips a stage counts as having reached it.
 
     Args:
         window: how long after their beginning a customer's further stages count.
@@ -47,7 +48,11 @@ def funnel(
     stages = list(journey.stages.select_related("journey").order_by("rank", "pk"))
     people = _cohort(journey, customers, stages, since, until)
     counted = people.aggregate(
-        **{f"n{index}": Count("customer", filter=_in_time(index, window)) for index in range(len(stages))}
+        **{f"n{index}": Count("customer", filter=_in_time(index, window)) for index in range(len(stages))},
+        **{
+            f"m{index}": MedianLow(F(f"t{index}") - F("t0"), filter=_in_time(index, window))
+            for index in range(1, len(stages))
+        },
     )
     found: list[FunnelStage] = []
     for index, stage in enumerate(stages):
@@ -59,7 +64,7 @@ def funnel(
                 reached=reached,
                 share=_percent(reached, counted["n0"]),
                 from_before=_percent(reached, before) if before is not None else None,
-                median=_median(people.filter(_in_time(index, window)), index, reached) if index else None,
+                median=counted.get(f"m{index}"),
             )
         )
     return found
@@ -95,14 +100,6 @@ def _in_time(index: int, window: timedelta) -> Q:
     """Came to the stage within the window; asked only of those who came there at all, since SQLite adds slowly."""
     came = Q(**{f"t{index}__isnull": False})
     return came & Q(**{f"t{index}__lte": F("t0") + window}) if index else came
-
-
-def _median(people: QuerySet[Any, Any], index: int, count: int) -> timedelta | None:
-    if not count:
-        return None
-    spans = people.annotate(span=F(f"t{index}") - F("t0")).order_by("span").values_list("span", flat=True)
-    middle: timedelta = spans[(count - 1) // 2]
-    return middle
 
 
 def _percent(part: int, whole: int | None) -> int | None:
