@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 from django.dispatch import receiver
 from django.utils import timezone
@@ -16,13 +17,15 @@ from django.utils import timezone
 from crm import metrics  # noqa: F401 - importing it is what registers its figures
 from crm.events import log
 from crm.events.signals import events_recorded
-from crm.lib import stamps
+from crm.lib import postgres, stamps
 from crm.models import Customer, Event, Note, Purchase, Refund, Review, Task, Ticket, TicketMessage, TouchpointVisit
 from crm.models.factual import Factual
 from crm.services import attributes, hooks, identities
 
 # Tables of configuration are stamped by triggers, which `migrate` makes where they are missing.
 post_migrate.connect(stamps.install, sender=apps.get_app_config("crm"), dispatch_uid="crm.stamps")
+
+connection_created.connect(postgres.teach, dispatch_uid="crm.postgres")
 
 FACTUAL = (Customer, Purchase, Refund, Ticket, TicketMessage, Review, TouchpointVisit, Note, Task)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from crm.models import Event
@@ -22,7 +22,11 @@ class Fact:
 
     @classmethod
     def of(cls, event: Event) -> Fact:
-        return cls(event.pk, event.name, event.occurred_at, event.properties)
+        """Made once for each event, which stages, runs and triggers look at in turn."""
+        fact = event.__dict__.get("_fact")
+        if fact is None:
+            fact = event.__dict__["_fact"] = cls(event.pk, event.name, event.occurred_at, event.properties)
+        return cast(Fact, fact)
 
     def text(self, path: str) -> str:
         """The property at the dotted `path` as text; "" when it is missing or no plain value."""

@@ -38,7 +38,7 @@ class _Case:
 
     @property
     def key(self) -> tuple[int, int]:
-        return self.customer, self.ruleset.journey.pk
+        return self.customer, self.ruleset.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ class Ruleset:
     rows: dict[int, StageRule]
 
     @cached_property
+    def id(self) -> int:
+        """The journey's number, which a batch asks for thousands of times."""
+        return self.journey.pk
+
+    @cached_property
     def ranks(self) -> dict[int, int]:
         """Each stage's place in the journey, counted from 0."""
         return {pk: rank for rank, pk in enumerate(self.stages)}
