@@ -17,8 +17,16 @@ from crm.models import Promotion, Topic
 from crm.selectors.promotions import TEMPLATE_NAMES
 from journeys.flows import references
 from journeys.flows.brought import with_coupon
-from journeys.flows.definition import Definition, EventTrigger, Fault, SegmentTrigger, StageTrigger
-from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, WaitEvent, WaitRule, Webhook
+from journeys.flows.definition import (
+    DateTrigger,
+    Definition,
+    EventTrigger,
+    Fault,
+    ScheduleTrigger,
+    SegmentTrigger,
+    StageTrigger,
+)  # fmt: skip
+from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, Wait, WaitEvent, WaitRule, Webhook
 from journeys.models import Flow, FlowVersion, Stage
 from messaging.models import TemplateVersion
 from messaging.rendering import liquid
@@ -76,6 +84,16 @@ def _coupons(steps: Steps) -> Iterator[Fault]:
     for path, step in named:
         if step.promotion not in known:
             yield Fault(path, step.id, _("there is no promotion “%(slug)s”") % {"slug": step.promotion})
+
+
+def slips(definition: Definition) -> Iterator[Fault]:
+    """Waits by a product where no order is ever known: what starts the flow names none. A warning."""
+    if not isinstance(definition.trigger, StageTrigger | SegmentTrigger | DateTrigger | ScheduleTrigger):
+        return
+    for path, _nesting, step in definition.walk():
+        if isinstance(step, Wait) and step.until and step.until.product:
+            why = _("what starts this flow names no order, so that nobody who comes here has a date")
+            yield Fault(f"{path}.until.product", step.id, why)
 
 
 # --- messages ---------------------------------------------------------------------------------

@@ -65,7 +65,11 @@ def faults_of(data: Any, *, slug: str = "") -> list[Fault]:
 
 def warnings_of(data: Any) -> list[Fault]:
     """What looks like a slip and stands in nobody's way."""
-    return [*references.never_seen(data)]
+    try:
+        definition = parse_definition(data)
+    except InvalidDefinition:
+        return [*references.never_seen(data)]
+    return [*references.never_seen(data), *checking.slips(definition)]
 
 
 @transaction.atomic

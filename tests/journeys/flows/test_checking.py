@@ -170,3 +170,22 @@ def test_a_flow_does_not_enrol_in_or_take_out_of_itself() -> None:
         ("steps[0].flow", "on", f"leads back to this flow: {flow.slug} → {flow.slug}"),
         ("steps[1].flow", "off", "a flow is left by an exit step"),
     ]
+
+
+# --- slips ------------------------------------------------------------------------------------
+
+BY_PRODUCT = {"id": "used", "type": "wait", "until": {"product": "time_of_use"}}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "warned"),
+    [
+        (EVENT, []), ({"manual": True}, []),
+        ({"date": {"attribute": "birthday"}}, ["steps[0].missing[0].until.product"]),
+        ({"stage": {"journey": "five-stage", "stage": "purchase"}}, ["steps[0].missing[0].until.product"]),
+    ],
+)  # fmt: skip
+def test_a_wait_by_a_product_where_nobody_ordered_is_a_slip_and_no_fault(trigger: Any, warned: list[str]) -> None:
+    steps = [{"id": "day", "type": "wait", "until": {"attribute": "x"}, "missing": [BY_PRODUCT]}]
+    assert [fault.path for fault in versions.warnings_of({"trigger": trigger, "steps": steps})] == warned
+    assert faults(*steps, trigger=trigger) == []
