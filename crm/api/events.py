@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api.base import Noun
+from crm.api.bulk import results_schema
 from crm.api.errors import Invalid, Problem
 from crm.api.fields import IDENTITIES_SCHEMA, Shape
 from crm.api.filters import CustomerFilter, MomentFilter
@@ -93,34 +94,7 @@ EVENT_SCHEMA = {
     },
     "additionalProperties": False,
 }  # fmt: skip
-RESULTS_SCHEMA = {
-    "type": "object",
-    "required": ["results"],
-    "properties": {
-        "results": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["id", "status"],
-                "properties": {
-                    "id": {"type": "string"},
-                    "status": {"type": "string", "enum": [status.value for status in Status]},
-                    "errors": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {
-                                "pointer": {"type": "string"},
-                                "code": {"type": "string"},
-                                "message": {"type": "string"},
-                            },
-                        },
-                    },
-                },
-            },
-        }
-    },
-}
+RESULTS_SCHEMA = results_schema([status.value for status in Status], always=["id"], id={"type": "string"})
 BATCH_SCHEMA = {
     "type": "object",
     "required": ["events"],

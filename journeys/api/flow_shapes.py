@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from crm.api.bulk import results_schema
 from crm.api.fields import CustomerField, Given, Shape, at_most
 from crm.lib.durations import parse_duration
 from journeys.api import definitions
@@ -170,24 +171,7 @@ class FaultsShape(Shape):
     warnings = DefinitionFaultShape(many=True, help_text="what looks like a slip; it stands in nobody's way")
 
 
-ENROLLED_SCHEMA = {
-    "type": "object",
-    "required": ["results"],
-    "properties": {
-        "results": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["status"],
-                "properties": {
-                    "customer": {"type": "string", "format": "uuid"},
-                    "status": {"type": "string", "enum": ["entered", "refused", "invalid"]},
-                    "errors": {"type": "array", "items": {"type": "object"}},
-                },
-            },
-        }
-    },
-}
+ENROLLED_SCHEMA = results_schema(("entered", "refused", "invalid"), customer={"type": "string", "format": "uuid"})
 
 
 class StepResultsShape(Shape):

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from crm.access.roles import may
 from crm.api.base import Noun
+from crm.api.bulk import results_schema
 from crm.api.errors import Invalid, Problem
 from crm.api.fields import Shape
 from crm.api.filters import CustomerFilter, MomentFilter
@@ -104,25 +105,10 @@ SEND_SCHEMA = {
     "properties": {"messages": {"type": "array", "maxItems": MAX_MESSAGES, "items": MESSAGE_SCHEMA}},
     "additionalProperties": False,
 }
-RESULTS_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "results": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["status"],
-                "properties": {
-                    "id": {"type": "string", "format": "uuid"},
-                    "status": {"type": "string", "enum": ["accepted", "duplicate", "invalid"]},
-                    "state": {"type": "string"},
-                    "reason": {"type": "string"},
-                    "errors": {"type": "array", "items": {"type": "object"}},
-                },
-            },
-        }
-    },
-}
+RESULTS_SCHEMA = results_schema(
+    ("accepted", "duplicate", "invalid"),
+    id={"type": "string", "format": "uuid"}, state={"type": "string"}, reason={"type": "string"},
+)  # fmt: skip
 
 
 @extend_schema_view(list=extend_schema(summary="List messages"), retrieve=extend_schema(summary="Get a message"))
