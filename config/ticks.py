@@ -13,7 +13,7 @@ from crm.models import FailedReaction, Purchase, Segment
 from crm.services import purchases, segments
 from journeys.flows import by_calendar, work
 from journeys.models import Enrolment, Intake
-from journeys.stages import health
+from journeys.stages import health, replaying
 from messaging.outbox import reconcile, sender
 
 
@@ -31,7 +31,13 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
         "reconciled": reconcile.reconcile(now=now).total(),
         "messages": sender.send_due(now=now, limit=limit).total(),
         "calls": deliver.deliver_due(now=now, limit=limit).total(),
+        "judged": _judge_anew(now),
     }
+
+
+def _judge_anew(now: datetime) -> int:
+    """A batch of a journey that somebody asked to judge anew; never before they asked, since clocks may be virtual."""
+    return replaying.go_on(now=now) if replaying.under_way().filter(started_at__lte=now).exists() else 0
 
 
 def next_due_at() -> datetime | None:
@@ -51,6 +57,7 @@ def next_due_at() -> datetime | None:
         {"at": promise and promise + timedelta.resolution},
         FailedReaction.objects.open().aggregate(at=Min("retry_at")),
         Segment.objects.aggregate(at=Min("refresh_asked_at")),
+        replaying.under_way().aggregate(at=Min("started_at")),
     )
     return min((found["at"] for found in times if found["at"]), default=None)
 

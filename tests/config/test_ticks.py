@@ -12,11 +12,21 @@ from config.management.commands import tick as command
 from crm.models import Customer, Event, Segment
 from journeys.flows import intake
 from journeys.models import Enrolment, Flow, Health, Intake
+from journeys.stages import replaying, rulebook
 from tests.factories.crm import CustomerFactory, PurchaseFactory
 from tests.factories.journeys import EnrolmentFactory, PositionFactory, live_flow
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-NOTHING = {"reactions": 0, "late": 0, "segments": 0, "steps": 0, "reconciled": 0, "messages": 0, "calls": 0}
+NOTHING = {
+    "reactions": 0,
+    "late": 0,
+    "segments": 0,
+    "steps": 0,
+    "reconciled": 0,
+    "messages": 0,
+    "calls": 0,
+    "judged": 0,
+}
 
 
 @pytest.mark.django_db
@@ -83,12 +93,14 @@ def run(**options) -> str:
 
 
 def test_the_command_does_one_round(rounds):
-    assert run() == "reactions 0, late 0, segments 0, steps 3, reconciled 0, messages 0, calls 0\n"
+    assert run() == "reactions 0, late 0, segments 0, steps 3, reconciled 0, messages 0, calls 0, judged 0\n"
     assert len(rounds) == 1
 
 
 def test_until_idle_goes_on_until_a_round_finds_nothing(rounds):
-    assert run(until_idle=True) == "reactions 0, late 0, segments 0, steps 6, reconciled 0, messages 0, calls 0\n"
+    assert run(until_idle=True) == (
+        "reactions 0, late 0, segments 0, steps 6, reconciled 0, messages 0, calls 0, judged 0\n"
+    )
     assert len(rounds) == 3
 
 
@@ -115,6 +127,30 @@ def test_a_time_that_is_none_or_has_no_offset_is_refused(rounds, settings, text)
         run(now=text)
 
     assert rounds == []
+
+
+@pytest.mark.django_db
+def test_a_journey_somebody_asked_to_judge_anew_is_gone_on_with_batch_by_batch(monkeypatch):
+    monkeypatch.setattr(replaying, "BATCH", 2)
+    CustomerFactory.create_batch(3)
+    run = replaying.begin(rulebook.current()[0], now=NOW)
+
+    assert ticks.next_due_at() == NOW
+    judged = [ticks.tick(NOW + timedelta(seconds=second))["judged"] for second in range(3)]
+
+    assert judged == [2, 1, 0]
+    run.refresh_from_db()
+    assert (run.position, run.finished_at) == (Customer.objects.latest("pk").pk, NOW + timedelta(seconds=2))
+    assert ticks.next_due_at() is None
+
+
+@pytest.mark.django_db
+def test_under_a_clock_that_stands_before_somebody_asked_nothing_is_judged():
+    CustomerFactory.create()
+    replaying.begin(rulebook.current()[0], now=NOW)
+
+    assert ticks.tick(NOW - timedelta(days=1)) == NOTHING
+    assert replaying.under_way().exists()
 
 
 # --- when to look again -----------------------------------------------------------------------
