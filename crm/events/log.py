@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from crm.events.signals import events_recorded
 from crm.events.types import EventDraft
 from crm.lib import bulk, configuration
-from crm.lib.among import Among
 from crm.models import Customer, Event, FailedReaction
 
 logger = logging.getLogger("waymark.events")
@@ -160,12 +159,5 @@ def _note_signs_of_life(events: Sequence[Event]) -> None:
     for event in events:
         if event.shows_life:
             latest[event.customer_id] = max(event.occurred_at, latest.get(event.customer_id, event.occurred_at))
-    if not latest:
-        return
-    known = dict(Customer.objects.filter(Among("pk", latest)).values_list("pk", "last_seen_at"))
-    rows = [
-        {"id": pk, "last_seen_at": at}
-        for pk, at in sorted(latest.items())
-        if pk in known and ((seen := known[pk]) is None or seen < at)
-    ]
-    bulk.update_rows(Customer, rows, fields=["last_seen_at"])
+    rows = [{"id": pk, "last_seen_at": at} for pk, at in sorted(latest.items())]
+    bulk.update_rows(Customer, rows, fields=["last_seen_at"], forward="last_seen_at")

@@ -61,7 +61,9 @@ def insert_new(model: type[Row], rows: Sequence[Row], *, unique: Sequence[str]) 
         return []
     fields, key_fields, sql = _insertion(model, tuple(unique), connection.vendor)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_dump(fields, _values(fields, rows, attrgetter))])
+        # Where the columns are kept: asking the row's attributes goes through a descriptor for each foreign key.
+        columns = [row.__dict__ for row in rows]
+        cursor.execute(sql, [_dump(fields, _values(fields, columns, itemgetter))])
         inserted = cursor.fetchall()
     new = list(_told_apart(rows, inserted, key_fields))
     for row, pk in new:
@@ -77,6 +79,7 @@ def update_rows(
     *,
     fields: Sequence[str],
     match: Sequence[str] = ("id",),
+    forward: str = "",
 ) -> int:
     """
     Set `fields` of many rows, each to its own values, in one statement; return how many rows changed.
@@ -84,11 +87,12 @@ def update_rows(
     Args:
         rows: mappings with every name in `fields` and `match` (attribute names, so "stage_id" for a foreign key).
         match: the columns that find the row; adding e.g. "lease_token" makes the write a fenced one.
+        forward: a column that only grows: a row that has as much or more already is left alone.
     """
     rows = list(rows)
     if not rows:
         return 0
-    both, sql = _updating(model, tuple(fields), tuple(match), connection.vendor)
+    both, sql = _updating(model, tuple(fields), tuple(match), forward, connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(sql, [_dump(both, _values(both, rows, itemgetter))])
         return int(cursor.rowcount)
@@ -114,7 +118,7 @@ def _insertion(model: type[models.Model], unique: tuple[str, ...], vendor: str) 
 
 @cache
 def _updating(
-    model: type[models.Model], names: tuple[str, ...], match: tuple[str, ...], vendor: str
+    model: type[models.Model], names: tuple[str, ...], match: tuple[str, ...], forward: str, vendor: str
 ) -> tuple[_Fields, str]:
     """What the rows carry, and the statement."""
     setters, matchers = [_field(model, name) for name in names], [_field(model, name) for name in match]
@@ -122,6 +126,9 @@ def _updating(
     table = _quote(model._meta.db_table)
     assignments = ", ".join(f"{_quote(f.column)} = x.{_quote(f.column)}" for f in setters)
     conditions = " AND ".join(f"{table}.{_quote(f.column)} = x.{_quote(f.column)}" for f in matchers)
+    if forward:
+        column = _quote(_field(model, forward).column)
+        conditions += f" AND ({table}.{column} IS NULL OR {table}.{column} < x.{column})"
     return both, f"UPDATE {table} SET {assignments} FROM ({_select(both)}) AS x WHERE {conditions}"  # noqa: S608
 
 

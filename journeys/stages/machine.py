@@ -142,7 +142,7 @@ def _answer(question: _Question, known: Sequence[Fact], now: datetime) -> tuple[
             journey=ruleset.journey,
             from_stage=ruleset.stages[step.from_stage] if step.from_stage else None,
             to_stage=ruleset.stages[step.to_stage],
-            cause=StageMove.Cause.EVENT,
+            cause=StageMove.Cause.EVENT.value,
             event_id=step.event,
             rule=ruleset.rows[step.rule],
             would_have=held,

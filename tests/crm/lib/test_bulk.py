@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from crm.lib import bulk
 from crm.models import Customer, Event, Product
-from tests.factories.crm import NOON, CustomerFactory, ProductFactory
+from tests.factories.crm import NOON, CustomerFactory, ProductFactory, later
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +103,19 @@ def test_many_rows_are_updated_each_to_its_own_values(django_assert_num_queries:
         ("first", 5), ("second", None), ("old", None),
     ]  # fmt: skip
     assert three.pk
+
+
+def test_a_column_that_only_grows_is_never_set_back() -> None:
+    new, old, seen = CustomerFactory.create(), CustomerFactory.create(last_seen_at=NOON), later(hours=1)
+    ahead = CustomerFactory.create(last_seen_at=later(hours=2))
+    rows = [{"id": customer.pk, "last_seen_at": seen} for customer in (new, old, ahead)]
+
+    assert bulk.update_rows(Customer, rows, fields=["last_seen_at"], forward="last_seen_at") == 2
+    assert bulk.update_rows(Customer, rows, fields=["last_seen_at"], forward="last_seen_at") == 0
+
+    assert list(Customer.objects.order_by("pk").values_list("last_seen_at", flat=True)) == [
+        seen, seen, later(hours=2),
+    ]  # fmt: skip
 
 
 def test_a_fenced_update_changes_only_rows_that_still_match() -> None:
