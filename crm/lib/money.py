@@ -44,7 +44,7 @@ class Money:
             value = Decimal("NaN")
         if not value.is_finite():
             raise InvalidMoney("amount is not a number")
-        if abs(value) >= _LARGEST:
+        if value.copy_abs() >= _LARGEST:  # abs() would round, and fail on 1e9999999
             raise InvalidMoney("amount is too large")
         return cls(int(value.scaleb(exponent(currency)).quantize(Decimal(1))), currency)
 

@@ -74,7 +74,7 @@ def _number(value: Any) -> Decimal:
         raise ValueError("not a number") from error
     if not number.is_finite():
         raise ValueError("not a finite number")
-    if abs(number) > LARGEST or -int(number.as_tuple().exponent) > PLACES:
+    if number.copy_abs() > LARGEST or -int(number.as_tuple().exponent) > PLACES:
         raise ValueError(f"beyond 15 digits or {PLACES} decimal places")
     return number
 

@@ -144,13 +144,15 @@ def read_review(properties: Mapping[str, Any]) -> ReviewSaid:
     """
     text = _text(properties, "rating")
     try:
-        rating = int(Decimal(text).to_integral_value()) if text else None
-    except (InvalidOperation, OverflowError, ValueError) as error:
+        rating = Decimal(text).to_integral_value() if text else None
+        # Judged before it is made an int, which takes a minute for 1e999999.
+        is_fine = rating is None or 1 <= rating <= 5
+    except InvalidOperation as error:
         raise Unusable("invalid_rating", "is no number", "rating") from error
-    if rating is not None and not 1 <= rating <= 5:
+    if not is_fine:
         raise Unusable("invalid_rating", "is not 1 to 5", "rating")
     return ReviewSaid(
-        rating=rating,
+        rating=None if rating is None else int(rating),
         title=_text(properties, "review_title", "title")[:200],
         body=_text(properties, "review_body", "body"),
         sku=_text(properties, "sku", "product_id"),
@@ -204,9 +206,10 @@ def _quantity(product: Mapping[str, Any], at: str) -> int:
     text = _text(product, "quantity") or "1"
     try:
         quantity = Decimal(text)
+        is_fine = 1 <= quantity <= 1_000_000  # of "NaN" nobody can say
     except InvalidOperation as error:
         raise Unusable("invalid", "is no number", at) from error
-    if not 1 <= quantity <= 1_000_000:
+    if not is_fine:
         raise Unusable("invalid", "is not 1 to 1,000,000", at)
     return int(quantity)
 

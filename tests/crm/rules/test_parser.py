@@ -53,6 +53,13 @@ def test_a_rule_is_an_object(data: object) -> None:
     assert faults(data) == ["not an object"]
 
 
+@pytest.mark.parametrize("number", ["1e9999999", "-1e9999999", "1e-9999999"])
+def test_a_number_without_end_is_a_fault_like_another(number: str) -> None:
+    assert faults({"purchases": {"total": {"gte": number}}}) == [
+        "purchases.total.gte: beyond 15 digits or 10 decimal places"
+    ]
+
+
 def test_a_rule_has_a_depth_and_a_size() -> None:
     deep: dict[str, object] = {"tag": "a"}
     for _ in range(10):
