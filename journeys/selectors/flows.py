@@ -147,7 +147,7 @@ def step_counts(flow: Flow, runs: QuerySet[Enrolment] | None = None) -> dict[str
     reached = passed.filter(CONVERTED).values_list("step").annotate(n=Count("enrolment", distinct=True)).order_by()
     for step, number in reached:
         found[step].converted = number
-    messages = Message.objects.filter(cause__flow=flow.slug) if runs is None else messages_of_runs(flow, runs)
+    messages = Message.objects.by_flow(flow.slug) if runs is None else messages_of_runs(flow, runs)
     _count_messages(messages, found)
     return dict(found)
 
@@ -176,7 +176,7 @@ def runs_at(runs: QuerySet[Enrolment], *, step: str, at: str = "", outcome: str 
 def messages_of_runs(flow: Flow, runs: QuerySet[Enrolment]) -> QuerySet[Message]:
     """What the runs have written."""
     of_run = Cast(KeyTextTransform("enrolment", "cause"), BigIntegerField())
-    return Message.objects.filter(cause__flow=flow.slug).annotate(run=of_run).filter(run__in=runs.values("pk"))
+    return Message.objects.by_flow(flow.slug).annotate(run=of_run).filter(run__in=runs.values("pk"))
 
 
 def _count_messages(messages: QuerySet[Message], found: dict[str, StepCount]) -> None:

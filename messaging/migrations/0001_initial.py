@@ -350,4 +350,11 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(fields=['state', '-id'], name='message_by_state'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(
+                models.Func('cause', output_field=models.CharField(), template="(%(expressions)s ->> 'flow')"),
+                name='message_by_flow',
+            ),
+        ),
     ]

@@ -1,7 +1,10 @@
+import re
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from crm.models import Customer, Topic
 from journeys.models import Enrolment, Flow, StepVisit
@@ -171,3 +174,30 @@ def test_the_figures_cost_the_same_however_many_runs(django_assert_num_queries: 
         flow_results.endings(runs(flow))
     with django_assert_num_queries(5):
         step_counts(flow)
+
+
+def test_the_messages_of_a_flow_are_found_by_their_index_and_not_in_the_whole_ledger() -> None:
+    flow = live_flow(PAUSE)
+    run = ended(flow)
+    wrote(run, "sent")
+    many = Message(
+        channel="sms", lane=0, state="sent", topic=Topic.objects.get(slug="after_sales"), customer=run.customer,
+        queued_at=NOON, planned_at=NOON, due_at=NOON,
+    )  # fmt: skip
+    Message.objects.bulk_create(
+        Message(**{**_plain(many), "public_id": uuid4(), "dedupe_key": f"n{n}", "cause": {"flow": f"other-{n % 9}"}})
+        for n in range(3000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    of_flow = Message.objects.by_flow(flow.slug)
+    for messages in (of_flow, messages_of_runs(flow, runs(flow))):
+        plan = messages.explain()
+        assert "message_by_flow" in plan, plan
+        assert not re.search(r"Seq Scan on messaging_message|SCAN messaging_message", plan), plan
+        assert messages.count() == 1
+
+
+def _plain(row: Message) -> dict[str, Any]:
+    fields = (field for field in Message._meta.concrete_fields if not field.primary_key)
+    return {field.attname: getattr(row, field.attname) for field in fields}
