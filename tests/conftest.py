@@ -6,6 +6,7 @@ import shutil
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase
 
 from crm.lib import configuration
 
@@ -21,6 +22,19 @@ def why_skipped(marker: str) -> str:
     if marker == "browser" and not (os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS))):
         return "needs Chromium: install it, or set CHROMIUM to its path"
     return ""
+
+
+def asks_no_database(item: pytest.Item) -> bool:
+    """Whether the test says the same whatever the database is: `dev.py test` runs such a one once."""
+    elsewhere = ("django_db", "browser", "postgres", "redis", "faults")
+    fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    of_django = isinstance(case := getattr(item, "cls", None), type) and issubclass(case, TransactionTestCase)
+    return not fixtures and not of_django and not any(item.get_closest_marker(marker) for marker in elsewhere)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if asks_no_database(item):
+        item.add_marker("pure")
 
 
 def keep_what_migrations_wrote(item: pytest.Item) -> None:

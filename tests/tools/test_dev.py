@@ -74,3 +74,12 @@ def test_the_locks_carry_hashes_and_no_address():
         pins = re.findall(r"^[a-z0-9-]+(?:\[[a-z,-]+\])?==", lock, flags=re.MULTILINE)
         assert len(pins) > 40
         assert lock.count("--hash=sha256:") >= len(pins)
+
+
+def test_what_asks_no_database_runs_once_and_is_known_by_its_mark(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("pure") is not None
+
+
+@pytest.mark.django_db
+def test_what_asks_a_database_runs_on_both(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("pure") is None
