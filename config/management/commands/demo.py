@@ -13,7 +13,7 @@ from crm.models import Customer, ReplayRun
 
 
 class Command(BaseCommand):
-    help = "Make the demo shop: 600 customers, 120 days, six live flows. A second run changes nothing."
+    help = "Make the demo shop: 600 customers, 120 days, seven live flows. A second run changes nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         has_demo = ReplayRun.objects.filter(fingerprint__startswith="demo-").exists()
