@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
                 ('properties', models.JSONField(default=dict, verbose_name='properties')),
                 ('object_type', models.CharField(blank=True, max_length=32, verbose_name='record')),
                 ('object_id', models.BigIntegerField(blank=True, null=True, verbose_name='record number')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='crm.customer', verbose_name='customer')),
+                ('customer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='crm.customer', verbose_name='customer')),
             ],
             options={
                 'verbose_name': 'event',
@@ -461,7 +461,7 @@ class Migration(migrations.Migration):
                 ('cancelled_at', models.DateTimeField(blank=True, null=True, verbose_name='cancelled')),
                 ('late_since', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='late since')),
                 ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='recorded')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='purchases', to='crm.customer', verbose_name='customer')),
+                ('customer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='purchases', to='crm.customer', verbose_name='customer')),
             ],
             options={
                 'verbose_name': 'purchase',

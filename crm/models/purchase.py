@@ -61,7 +61,10 @@ class Purchase(Factual, models.Model):
         REFUNDED = "refunded", _("refunded")
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="purchases", verbose_name=_("customer"))
+    # Its index is purchase_by_customer.
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="purchases", db_index=False, verbose_name=_("customer")
+    )
     source = models.CharField(_("source"), max_length=64)
     reference = models.CharField(_("order number"), max_length=100)
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.PLACED)

@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.UUIDField(default=crm.lib.ids.uuid7, editable=False, unique=True)),
-                ('dedupe_key', models.CharField(max_length=200, unique=True, verbose_name='dedupe key')),
+                ('dedupe_key', models.CharField(max_length=200, verbose_name='dedupe key')),
                 ('channel', models.CharField(choices=[('sms', 'SMS'), ('email', 'Email'), ('line', 'LINE')], max_length=8, verbose_name='channel')),
                 ('lane', models.PositiveSmallIntegerField(choices=[(0, 'service'), (1, 'marketing')], verbose_name='lane')),
                 ('address', models.CharField(blank=True, max_length=254, verbose_name='address')),
@@ -242,6 +242,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
+                'constraints': [models.UniqueConstraint(fields=('dedupe_key',), name='message_once')],
             },
         ),
         migrations.CreateModel(

@@ -98,7 +98,7 @@ class Message(models.Model):
     COUNTED = (State.SENDING, State.UNKNOWN, State.UNKNOWN_FINAL, State.SENT, State.DELIVERED)
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    dedupe_key = models.CharField(_("dedupe key"), max_length=200, unique=True)
+    dedupe_key = models.CharField(_("dedupe key"), max_length=200)
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="messages", db_index=False, verbose_name=_("customer")
     )
@@ -165,6 +165,8 @@ class Message(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = _("message"), _("messages")
+        # Not `unique=True`: on PostgreSQL that is two indexes, and every change of state writes to each.
+        constraints = [models.UniqueConstraint(fields=["dedupe_key"], name="message_once")]
         # Foreign keys have no index of their own where one of these leads with them, or nothing ever looks that way.
         indexes = [
             # outbox.claims: the next due rows of a channel's lane; and the few that were there when workers died.

@@ -258,7 +258,7 @@ def test_stop_by_reply_withholds_what_was_still_to_come(world: World) -> None:
 def test_a_hundred_runs_cost_the_runner_the_same_queries_as_ten(world: World) -> None:
     publish("review-request", REVIEW_REQUEST)
     counts = []
-    for size in (10, 100):
+    for size in (1, 10, 100):  # the first of all reads the configuration
         people = [
             {
                 "customer": {"email": f"p{size}-{n}@example.com", "phone": f"+6681{size:03}{n:04}"},
@@ -270,10 +270,8 @@ def test_a_hundred_runs_cost_the_runner_the_same_queries_as_ten(world: World) ->
             for n in range(size)
         ]
         assert world.api.post("events/", {"events": people}).status_code == 200
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             ticks.tick(START + 7 * DAY)
         counts.append(len(captured))
-    assert len(texts()) == 110
-    assert counts[0] == counts[1]
+    assert len(texts()) == 111
+    assert counts[1] == counts[2]
