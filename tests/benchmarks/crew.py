@@ -120,6 +120,17 @@ def _send(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
     return _off(lambda: sender.send_due(now=now, limit=PER_ROUND).total())
 
 
+def _record(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
+    """Facts with all their consequences, as a request brings them: a batch for each of the `turns`."""
+    from crm.events import log
+    from tests.benchmarks import ingest
+
+    people = ingest.everybody()
+    for turn in order["turns"]:
+        log.record_many(ingest.drafts(people, turn), now=now)
+    return len(order["turns"]) * ingest.BATCH, 0
+
+
 def _off(work: Callable[[], int]) -> tuple[int, int]:
     from crm.lib.rounds import work_off
 
@@ -141,6 +152,7 @@ _WORKS: dict[str, Callable[[Any, dict[str, Any]], tuple[int, int]]] = {
     "enter": _enter,
     "run": _run,
     "send": _send,
+    "record": _record,
 }
 
 if __name__ == "__main__":

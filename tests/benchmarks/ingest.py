@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from functools import cache
+from itertools import count, islice
 
 from django.db import connection
 
-from crm.events import log
 from crm.events.types import EventDraft
-from crm.lib import bell
 from crm.models import Customer, Event
-from tests.benchmarks import shop
+from tests.benchmarks import shop, sql
+from tests.benchmarks.crew import Crew
 from tests.benchmarks.harness import Rate, in_turn, row, scaled
 
 BATCH = 500
@@ -22,33 +23,45 @@ NAMES = ("Product Viewed", "Product Added", "Checkout Started", "Order Completed
 
 
 def rows() -> list[dict[str, str]]:
-    people = _people(scaled(20_000))
+    _let_in(scaled(20_000))
     shop.open_for_business(now=NOW)
-    batches = scaled(20)
-    turns = count()
-
-    def ours() -> int:
-        with bell.silenced():
-            for _ in range(batches):
-                log.record_many(drafts(people, next(turns)), now=NOW)
-        return batches * BATCH
+    batches, turns = scaled(20), count()
 
     def raw() -> int:
-        for _ in range(batches):
-            insert_plainly(drafts(people, next(turns)))
+        for turn in islice(turns, batches):
+            insert_plainly(drafts(everybody(), turn))
         return batches * BATCH
 
-    mine, floor = in_turn(ours, raw)
+    crews = [Crew(size) for size in ((1, 2) if sql.is_postgres() else (1,))]
+
+    def recorded_by(crew: Crew) -> Callable[[], int]:
+        def work() -> int:
+            _seconds, replies = crew.do("record", now=NOW, turns=list(islice(turns, batches)))
+            return sum(reply["done"] for reply in replies)
+
+        return work
+
+    *ours, floor = in_turn(*map(recorded_by, crews), raw)
+    for crew in crews:
+        crew.dismiss()
     return [
-        row(f"events, batches of {BATCH}, all consequences", Rate(mine, "events"), Rate(floor, "rows"), "0.3", "0.6")
-    ]
+        row(
+            f"events, batches of {BATCH}, all consequences, {crew.size} process{'es' if crew.size > 1 else ''}",
+            Rate(rate, "events"), Rate(floor, "rows"), "0.3", "0.6",
+        )
+        for crew, rate in zip(crews, ours, strict=True)
+    ]  # fmt: skip
 
 
-def _people(n: int) -> list[int]:
+def _let_in(n: int) -> None:
     Customer.objects.bulk_create(
         (Customer(name=f"Person {k}", phone=f"+6681{k:07d}", created_at=NOW) for k in range(n)), batch_size=2000
     )
-    return list(Customer.objects.values_list("pk", flat=True))
+
+
+@cache
+def everybody() -> list[int]:
+    return list(Customer.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def drafts(people: list[int], turn: int) -> list[EventDraft]:
