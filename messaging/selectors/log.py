@@ -74,7 +74,9 @@ def matching(
     rows = Message.objects.visible_to(user)
     if text:
         rows = rows.filter(_of(user, text))
-    exact = {"channel": channel, "topic__slug": topic, "template__slug": template, "cause__flow": flow}
+    if flow:
+        rows = rows.by_flow(flow)
+    exact = {"channel": channel, "topic__slug": topic, "template__slug": template}
     return rows.filter(**{name: value for name, value in exact.items() if value})
 
 
