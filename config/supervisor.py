@@ -28,6 +28,10 @@ SAY_AGAIN_AFTER = 30
 ReadHeartbeat = Callable[[], datetime | None]
 
 
+class HeldBack(Exception):
+    """The heartbeat could not be read because somebody holds the database: a group that hangs does just that."""
+
+
 class Pulse:
     """
     Judges a heartbeat by how long it has stood still on our own clock, whatever the clock that wrote it says.
@@ -51,6 +55,9 @@ class Pulse:
                 self.allowed = self.limit
             self.last, self.moved_at = beat, at
         self._is_read = True
+        return self.counts_as_alive(at=at)
+
+    def counts_as_alive(self, *, at: float) -> bool:
         return at - self.moved_at <= self.allowed
 
     def excuse(self, *, at: float) -> None:
@@ -108,7 +115,8 @@ class Supervisor:
 
     Args:
         start: makes and starts a group.
-        read_heartbeat: when the group last wrote that it is alive; raises what it likes when that cannot be known.
+        read_heartbeat: when the group last wrote that it is alive; raises what it likes when that cannot be known,
+            and `HeldBack` when the group itself may be why.
         limit: seconds a heartbeat may stand still.
         start_within: seconds a new group may take to its first, which is longer on a busy machine.
     """
@@ -180,12 +188,15 @@ class Supervisor:
                 return "ended"
             at = time.monotonic()
             try:
-                beat = self._read_heartbeat()
+                is_alive = pulse.feel(self._read_heartbeat(), at=at)
+            except HeldBack as problem:
+                is_alive = pulse.counts_as_alive(at=at)
+                self._say_now_and_then(problem)
             except Exception as problem:  # noqa: BLE001 - the database is away: not the group's fault
                 pulse.excuse(at=at)
                 self._say_now_and_then(problem)
                 continue
-            if not pulse.feel(beat, at=at):
+            if not is_alive:
                 return f"no heartbeat for {pulse.allowed:.0f} s"
 
     def _say_now_and_then(self, problem: Exception) -> None:

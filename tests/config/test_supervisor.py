@@ -1,11 +1,14 @@
 """The supervisor's judgement; that it really kills and restarts is shown in tests/faults."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 
 from config import supervisor
-from config.supervisor import Pulse, Supervisor
+from config.management.commands import worker
+from config.supervisor import HeldBack, Pulse, Supervisor
 
 BEAT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 NEXT_BEAT = datetime(2026, 11, 21, 9, 0, 15, tzinfo=UTC)
@@ -123,3 +126,37 @@ def test_a_database_that_is_away_costs_no_cluster_its_life(caplog):
     assert [record.message for record in caplog.records if "heartbeat" in record.message] == [
         "the heartbeat cannot be read: the database is away"
     ]
+
+
+def test_a_cluster_that_holds_the_database_is_replaced():
+    groups = [FakeGroup(1, looks=100), FakeGroup(2, looks=100)]
+
+    def read_heartbeat() -> datetime | None:
+        if watched._group is groups[1]:
+            watched.stop()
+        raise HeldBack("database is locked")
+
+    watched = watch(groups, read_heartbeat, limit=-1)
+    watched.run()
+
+    assert groups[0].done == ["killed"]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "problem", "told"),
+    [
+        ("sqlite", "database is locked", HeldBack),
+        ("sqlite", "unable to open database file", OperationalError),
+        ("postgresql", "the relation is locked", OperationalError),
+    ],
+)
+def test_only_a_lock_on_sqlite_is_held_against_the_cluster(monkeypatch, vendor, problem, told):
+    def held(name: str) -> None:
+        raise OperationalError(problem)
+
+    monkeypatch.setattr(worker, "_beat_at", held)
+    monkeypatch.setattr(worker, "close_old_connections", lambda: None)
+    monkeypatch.setattr(worker, "connection", SimpleNamespace(vendor=vendor))
+
+    with pytest.raises(told, match=problem):
+        worker.read_heartbeat("worker:shop:1")

@@ -11,17 +11,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import close_old_connections, connections
+from django.db import OperationalError, close_old_connections, connection, connections
 from django.utils import timezone
 
 from config import checks
 from config.broker import WORKER_VARIABLE
-from config.supervisor import DRAIN_SECONDS, Group, Supervisor
+from config.supervisor import DRAIN_SECONDS, Group, HeldBack, Supervisor
 from crm.lib.health import Level
 from crm.models import Heartbeat
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 BEATS_MISSED = 6  # of the tick's heartbeats before the cluster counts as stuck
+PATIENCE = 1  # seconds that a look at the heartbeat waits for whoever holds SQLite
 
 
 class Command(BaseCommand):
@@ -44,6 +45,8 @@ class Command(BaseCommand):
         )
         stop_on_signals(supervisor)
         connections.close_all()
+        if connection.vendor == "sqlite":
+            connection.settings_dict["OPTIONS"]["timeout"] = PATIENCE
         supervisor.run()
 
     def _refuse_to_start_sick(self) -> None:
@@ -71,5 +74,19 @@ def stop_on_signals(supervisor: Supervisor) -> None:
 
 
 def read_heartbeat(name: str) -> datetime | None:
+    """
+    Raises:
+        HeldBack: SQLite is held, perhaps by the very process that hangs.
+        DatabaseError: the database is away.
+    """
     close_old_connections()
+    try:
+        return _beat_at(name)
+    except OperationalError as problem:
+        if connection.vendor == "sqlite" and "locked" in str(problem):
+            raise HeldBack(str(problem)) from problem
+        raise
+
+
+def _beat_at(name: str) -> datetime | None:
     return Heartbeat.objects.filter(name=name).values_list("beat_at", flat=True).first()
