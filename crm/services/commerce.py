@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from crm.lib import texts
 from crm.lib.moments import InvalidMoment, read_moment
 from crm.lib.money import InvalidMoney, Money
 from crm.models import Purchase
@@ -73,7 +74,7 @@ def order_id(properties: Mapping[str, Any]) -> str:
     Raises:
         Unusable: there is none, or it is too long.
     """
-    value = _text(properties, "order_id", "orderId")
+    value = texts.order_id(properties)
     if not value:
         raise Unusable("no_order_id", "has no order_id", "order_id")
     if len(value) > 100:
@@ -103,7 +104,7 @@ def read_order(
     Raises:
         Unusable: no order number, or an amount, quantity or time that is none.
     """
-    currency = _text(properties, "currency").upper() or (known.total.currency if known else currency)
+    currency = texts.said(properties, "currency").upper() or (known.total.currency if known else currency)
     items = _items(properties, currency)
     placed_at = occurred_at
     if known:
@@ -117,8 +118,8 @@ def read_order(
         placed_at=placed_at,
         items=items,
         promised_at=_promise(properties),
-        payment_method=_text(properties, "payment_method")[:64],
-        coupon=_text(properties, "coupon")[:64],
+        payment_method=texts.said(properties, "payment_method")[:64],
+        coupon=texts.said(properties, "coupon")[:64],
         discount=discount,
     )
     reported: dict[str, Any] = {ORDER_EVENTS[name]: occurred_at} if ORDER_EVENTS[name] else {}
@@ -132,7 +133,7 @@ def read_refund(properties: Mapping[str, Any], currency: str) -> Money | None:
     Raises:
         Unusable: an amount that is none.
     """
-    return _amount(properties, _text(properties, "currency").upper() or currency, "total", "revenue", "value")
+    return _amount(properties, texts.said(properties, "currency").upper() or currency, "total", "revenue", "value")
 
 
 def read_review(properties: Mapping[str, Any]) -> ReviewSaid:
@@ -142,7 +143,7 @@ def read_review(properties: Mapping[str, Any]) -> ReviewSaid:
     Raises:
         Unusable: a rating that is no number from 1 to 5.
     """
-    text = _text(properties, "rating")
+    text = texts.said(properties, "rating")
     try:
         rating = Decimal(text).to_integral_value() if text else None
         # Judged before it is made an int, which takes a minute for 1e999999.
@@ -153,10 +154,10 @@ def read_review(properties: Mapping[str, Any]) -> ReviewSaid:
         raise Unusable("invalid_rating", "is not 1 to 5", "rating")
     return ReviewSaid(
         rating=None if rating is None else int(rating),
-        title=_text(properties, "review_title", "title")[:200],
-        body=_text(properties, "review_body", "body"),
-        sku=_text(properties, "sku", "product_id"),
-        order_id=_text(properties, "order_id", "orderId"),
+        title=texts.said(properties, "review_title", "title")[:200],
+        body=texts.said(properties, "review_body", "body"),
+        sku=texts.sku(properties),
+        order_id=texts.order_id(properties),
     )
 
 
@@ -192,18 +193,18 @@ def _items(properties: Mapping[str, Any], currency: str) -> tuple[ItemIn, ...]:
         price = _amount(product, currency, "price", at=f"products[{index}].")
         items.append(
             ItemIn(
-                sku=_text(product, "sku", "product_id")[:100],
-                name=_text(product, "name")[:250],
+                sku=texts.sku(product)[:100],
+                name=texts.said(product, "name")[:250],
                 quantity=_quantity(product, f"products[{index}].quantity"),
                 price=price or Money.of(0, currency),
-                category=_text(product, "category")[:100],
+                category=texts.said(product, "category")[:100],
             )
         )
     return tuple(items)
 
 
 def _quantity(product: Mapping[str, Any], at: str) -> int:
-    text = _text(product, "quantity") or "1"
+    text = texts.said(product, "quantity") or "1"
     try:
         quantity = Decimal(text)
         is_fine = 1 <= quantity <= 1_000_000  # of "NaN" nobody can say
@@ -233,17 +234,8 @@ def _amount(properties: Mapping[str, Any], currency: str, *names: str, at: str =
 
 
 def _promise(properties: Mapping[str, Any]) -> datetime | None:
-    text = _text(properties, "promised_at")
+    text = texts.said(properties, "promised_at")
     try:
         return read_moment(text) if text else None
     except InvalidMoment as error:
         raise Unusable(error.code, error.message, "promised_at") from error
-
-
-def _text(properties: Mapping[str, Any], *names: str) -> str:
-    """The first of `names` that holds a text or a number, as text."""
-    for name in names:
-        value = properties.get(name)
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value).strip():
-            return str(value).strip()
-    return ""

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from crm.events.types import ALIASES
+from crm.lib import texts
 from crm.lib.moments import EARLIEST, InvalidMoment, read_moment
 from crm.lib.zones import zone_names
 from crm.models import Channel
@@ -83,7 +84,7 @@ class Reader:
         Raises:
             Unreadable: an unknown type, nobody named, or a track without an event.
         """
-        kind = _text(message, "type")
+        kind = texts.said(message, "type")
         if kind not in TYPES:
             raise Unreadable("unknown_type", f"type must be one of {', '.join(TYPES)}")
         faults: list[Fault] = []
@@ -108,12 +109,12 @@ class Reader:
         )
         item = Item(
             occurred_at=occurred_at,
-            key=key_of(_text(message, "messageId", "message_id"), *said),
+            key=key_of(texts.said(message, "messageId", "message_id"), *said),
             identities=self._identities(message, visitor, contact, faults),
             event=event,
             properties=properties,
             profile=self._profile(kind, message, traits, context, faults),
-            campaign=_text(_object(context, "campaign"), "name")[:100],
+            campaign=texts.said(_object(context, "campaign"), "name")[:100],
             visitor=visitor,
             former=former,
         )  # fmt: skip
@@ -139,9 +140,9 @@ class Reader:
         if not user and not visitor:
             raise Unreadable("no_identity", "userId or anonymousId is required")
         given = {
-            "email": _text(contact, "email"),
-            "phone": _text(contact, "phone"),
-            "line_id": _text(contact, "line_user_id", "lineUserId", "line_id"),
+            "email": texts.said(contact, "email"),
+            "phone": texts.said(contact, "phone"),
+            "line_id": texts.said(contact, "line_user_id", "lineUserId", "line_id"),
         }
         good = {}
         for name, value in given.items():
@@ -170,7 +171,7 @@ class Reader:
             return None
         return Profile(
             name=_name(traits)[:200],
-            language=_text(context, "locale").replace("_", "-").partition("-")[0].lower()[:8],
+            language=texts.said(context, "locale").replace("_", "-").partition("-")[0].lower()[:8],
             time_zone=_zone(context, faults),
             birthday=_birthday(traits, faults),
             attributes=dict(_attributes(traits, faults)),
@@ -183,20 +184,20 @@ def _event(kind: str, message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The event's name and properties; "" for what only says who somebody is."""
     properties = dict(_object(message, "properties"))
     if kind == "track":
-        name = _text(message, "event")
+        name = texts.said(message, "event")
         if not name:
             raise Unreadable("no_event", "a track needs an event")
         return name[:200], properties
     if kind in ("page", "screen"):
         for part in ("name", "category"):
-            if text := _text(message, part):
+            if text := texts.said(message, part):
                 properties.setdefault(part, text)
         return f"{kind.capitalize()} Viewed", properties
     return "", {}
 
 
 def _group(message: Mapping[str, Any]) -> CompanySaid:
-    group = _text(message, "groupId", "group_id")
+    group = texts.said(message, "groupId", "group_id")
     if not group:
         raise Unreadable("no_group", "a group needs a groupId")
     company = _company({**_object(message, "traits"), "id": group})
@@ -206,20 +207,20 @@ def _group(message: Mapping[str, Any]) -> CompanySaid:
 
 def _company(traits: Mapping[str, Any]) -> CompanySaid | None:
     """A company without an id of its own is told apart by its name."""
-    key = _text(traits, "id") or _text(traits, "name")
+    key = texts.said(traits, "id") or texts.said(traits, "name")
     if not key:
         return None
     rest = {name: value for name, value in traits.items() if name not in ("id", "name")}
-    return CompanySaid(external_id=key[:200], name=_text(traits, "name")[:200], attributes=rest)
+    return CompanySaid(external_id=key[:200], name=texts.said(traits, "name")[:200], attributes=rest)
 
 
 def _name(traits: Mapping[str, Any]) -> str:
-    parts = (_text(traits, "firstName", "first_name"), _text(traits, "lastName", "last_name"))
-    return _text(traits, "name") or " ".join(part for part in parts if part)
+    parts = (texts.said(traits, "firstName", "first_name"), texts.said(traits, "lastName", "last_name"))
+    return texts.said(traits, "name") or " ".join(part for part in parts if part)
 
 
 def _zone(context: Mapping[str, Any], faults: list[Fault]) -> str:
-    name = _text(context, "timezone")
+    name = texts.said(context, "timezone")
     if name and name not in zone_names():
         faults.append(Fault("invalid_timezone", f"timezone was left out: {name[:60]} is no IANA time zone"))
         return ""
@@ -227,7 +228,7 @@ def _zone(context: Mapping[str, Any], faults: list[Fault]) -> str:
 
 
 def _birthday(traits: Mapping[str, Any], faults: list[Fault]) -> date | None:
-    text = _text(traits, "birthday")
+    text = texts.said(traits, "birthday")
     try:
         return date.fromisoformat(text[:10]) if text else None
     except ValueError:
@@ -265,17 +266,8 @@ def moment_of(values: Mapping[str, Any], *names: str) -> datetime | None:
 
 def _person(values: Mapping[str, Any], *names: str) -> str:
     """An id of somebody, "" for what only looks like one."""
-    text = _text(values, *names)[:254]
+    text = texts.said(values, *names)[:254]
     return "" if text.lower() in NOBODY else text
-
-
-def _text(values: Mapping[str, Any], *names: str) -> str:
-    """The first of `names` that holds a text or number, as text."""
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value).strip():
-            return str(value).strip()
-    return ""
 
 
 def _object(values: Mapping[str, Any], *names: str) -> Mapping[str, Any]:

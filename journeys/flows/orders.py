@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Max, Q
 
+from crm.lib import texts
 from crm.lib.among import Among
 from crm.models import Event, Product, Purchase, PurchaseItem
 from journeys.facts import Fact
@@ -79,8 +80,8 @@ def _one(beginning: Beginning, event: Event | None) -> _Began:
         beginning.customer,
         Fact.of(event) if event else None,
         purchase=event.object_id if event and event.object_type == "purchase" else None,
-        order_id=_order_id(properties),
-        source=_text(properties, "source"),
+        order_id=texts.order_id(properties),
+        source=texts.said(properties, "source"),
         is_told=event is not None and not event.object_type,
     )
 
@@ -118,7 +119,7 @@ def _gather_facts(began: Sequence[_Began]) -> None:
         for event in events.order_by("occurred_at", "pk"):
             told[event.customer_id].append(Fact.of(event))
     for it in began:
-        news = [fact for fact in told[it.customer] if it.order_id and _order_id(fact.properties) == it.order_id]
+        news = [fact for fact in told[it.customer] if it.order_id and texts.order_id(fact.properties) == it.order_id]
         first = it.fact
         if first and first.name in _TELL_OF_ORDERS and first.id not in {fact.id for fact in news}:
             news = sorted([first, *news], key=lambda fact: (fact.at, fact.id))
@@ -167,7 +168,7 @@ def _told(
 
 def _is_whole(fact: Fact) -> bool:
     """A refund that names no amount gives all of it back."""
-    return fact.name == REFUNDED and not _text(fact.properties, "total", "revenue", "value")
+    return fact.name == REFUNDED and not texts.said(fact.properties, "total", "revenue", "value")
 
 
 def _bought(
@@ -186,15 +187,4 @@ def _skus(said: Mapping[str, Any]) -> set[str]:
     """The products an event names, as Segment's e-commerce spec has it; one on its own stands beside the rest."""
     listed = [said.get(name) for name in ("products", "items")]
     lines = [line for lines in listed if isinstance(lines, list) for line in lines if isinstance(line, Mapping)]
-    found = {line.get(name) for line in [*lines, said] for name in ("sku", "product_id")}
-    return {value for value in found if isinstance(value, str) and value}
-
-
-def _order_id(said: Mapping[str, Any]) -> str:
-    return _text(said, "order_id", "orderId")
-
-
-def _text(said: Mapping[str, Any], *names: str) -> str:
-    """The first of these properties that is a text or a number, as text."""
-    found = (said.get(name) for name in names)
-    return next((str(value) for value in found if isinstance(value, str | int | float) and value != ""), "")
+    return {texts.said(line, name) for line in [*lines, said] for name in ("sku", "product_id")} - {""}

@@ -131,6 +131,13 @@ def test_another_fact_that_names_an_order_leads_to_it(customer: Customer, source
     assert run_of(customer).due_at == day(32)
 
 
+def test_an_order_number_is_read_as_its_record_was(customer: Customer) -> None:
+    delivered(customer, "TEA")
+    assert behind(customer, order_id=" A-1 ", source=" web") == Bought(day(0), day(2), None, (5 * DAY,), (30 * DAY,))
+    cart = happens(customer, "Order Completed", day(3), order_id=True, products=[{"sku": " TEA "}])
+    assert behind(customer, cart.pk) == Bought(day(3), None, None, (5 * DAY,), (30 * DAY,))
+
+
 @pytest.mark.parametrize("said", [{}, {"order_id": "A-2"}, {"order_id": "A-1", "source": "till"}, {"order_id": []}])
 def test_without_an_order_there_is_no_date(customer: Customer, said: dict[str, Any]) -> None:
     flow = live_flow(until("time_of_use"), send("ask"))
