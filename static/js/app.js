@@ -83,9 +83,11 @@ document.addEventListener("input", (event) => {
   if (field.value) sessionStorage.setItem(draftKey(field), field.value);
   else sessionStorage.removeItem(draftKey(field));
 });
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (!event.detail.successful || event.detail.requestConfig.verb === "get") return;
-  for (const field of event.detail.elt.querySelectorAll("[data-draft]")) sessionStorage.removeItem(draftKey(field));
+// Before the answer is put in place: what stands there may be the same field again, empty.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  if (xhr.status >= 300 || requestConfig.verb === "get") return;
+  for (const field of requestConfig.elt.querySelectorAll("[data-draft]")) sessionStorage.removeItem(draftKey(field));
 });
 document.addEventListener("htmx:load", (event) => restoreDrafts(event.detail.elt));
 restoreDrafts(document);
