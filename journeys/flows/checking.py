@@ -29,7 +29,7 @@ from journeys.flows.definition import (
 from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, Wait, WaitEvent, WaitRule, Webhook
 from journeys.models import Flow, FlowVersion, Stage
 from messaging.models import TemplateVersion
-from messaging.rendering import liquid
+from messaging.texts import liquid
 
 COUPON = "coupon"
 Texts = Mapping[tuple[str, str], list[str]]  # (template, channel) → what its published version says

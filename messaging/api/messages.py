@@ -29,7 +29,7 @@ from crm.lib.paging import Sort
 from crm.models import Channel, Topic
 from messaging.models import Message, Template
 from messaging.outbox.queue import MessageRequest, queue_messages
-from messaging.rendering import liquid
+from messaging.texts import liquid
 
 MAX_MESSAGES = 1000
 _MASKS = {Channel.SMS: masks.mask_phone, Channel.EMAIL: masks.mask_email, Channel.LINE: masks.mask_text}

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from crm.api.base import Door
 from crm.api.fields import Given, Shape, checked
-from messaging.rendering import sms
+from messaging.texts import sms
 
 
 class TextGiven(Given):

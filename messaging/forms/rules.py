@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.forms.settings import lines
 from messaging.inbound.keywords import plain
 from messaging.models import MessagingSettings, QuietHours
-from messaging.rendering import liquid
+from messaging.texts import liquid
 
 MOST = 100
 

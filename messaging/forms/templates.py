@@ -15,7 +15,7 @@ from crm.lib.phones import InvalidPhone, normalise_phone
 from crm.models import Channel
 from messaging.models import TemplateVariant
 from messaging.outbox.authoring import Fault, VariantIn
-from messaging.rendering.liquid import MAX_SOURCE
+from messaging.texts.liquid import MAX_SOURCE
 
 PARTS = {"subject": _("Subject"), "body": _("Text"), "html": _("HTML")}
 _WORDS = {

@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from crm.models import Channel, User
 from messaging.models import Template, TemplateVariant, TemplateVersion
-from messaging.rendering import liquid
+from messaging.texts import liquid
 
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,4})?")

@@ -44,7 +44,7 @@ class MessageRequest:
         is_answer: the answer to a keyword the person has just sent; see messaging.outbox.policy.
         address: write here rather than to the address on the customer's record.
         language: write in this language rather than in the customer's.
-        context: JSON data for the template, by root: {"order": {...}}; roots are those of rendering.variables.OPEN.
+        context: JSON data for the template, by root: {"order": {...}}; roots are those of texts.variables.OPEN.
         dedupe_key: names the intent, e.g. "enrolment:12:ask:1". The same key again is the same message.
         cause: JSON shown to staff and told with every fact, e.g. {"kind": "flow", "flow": slug, "enrolment": 12}.
         not_before, expires_at: aware; not sent earlier, of no use from then on.

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from crm.models import Channel, Shop
 from messaging.channels.reasons import Reason
 from messaging.models import Message, TemplateVariant, TemplateVersion
-from messaging.rendering import links, liquid, sms
+from messaging.rendering import links
+from messaging.texts import liquid, sms
 
 if TYPE_CHECKING:
     from messaging.selectors.recipients import Addressee

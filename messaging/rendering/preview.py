@@ -8,8 +8,8 @@ from typing import Any
 
 from crm.models import Customer, Shop
 from messaging.models import Message
-from messaging.rendering import liquid
 from messaging.rendering.letters import CannotCompose, Letter, Letters, context_for
+from messaging.texts import liquid
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def preview(
         context: data a flow would bring, by root: {"event": {…}}. Without it such variables are reported as missing.
 
     Raises:
-        messaging.rendering.liquid.InvalidTemplate: the text is no template.
+        messaging.texts.liquid.InvalidTemplate: the text is no template.
     """
     message = Message(
         channel=channel, lane=Message.Lane.MARKETING if is_marketing else Message.Lane.SERVICE, source_subject=subject,

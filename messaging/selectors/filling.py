@@ -9,9 +9,9 @@ from typing import Any
 
 from crm.models import Customer, Shop
 from messaging.models import Message, Template, TemplateVersion
-from messaging.rendering import liquid
 from messaging.rendering.letters import context_for, live_versions, nearest
 from messaging.selectors.samples import latest_order
+from messaging.texts import liquid
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from crm.models import Shop
 from messaging.models import Template, TemplateVariant, TemplateVersion
-from messaging.rendering import liquid
 from messaging.rendering.letters import Letter
 from messaging.rendering.preview import preview
 from messaging.selectors.samples import Sample
+from messaging.texts import liquid
 
 
 @dataclass(frozen=True, slots=True)

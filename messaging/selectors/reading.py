@@ -7,9 +7,9 @@ from datetime import datetime
 
 from crm.models import Channel, Shop
 from messaging.models import Message
-from messaging.rendering import sms
 from messaging.rendering.letters import CannotCompose, Letters
-from messaging.rendering.sms import Measure
+from messaging.texts import sms
+from messaging.texts.sms import Measure
 
 
 @dataclass(frozen=True, slots=True)

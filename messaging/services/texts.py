@@ -10,8 +10,8 @@ from crm.models import Channel, Customer, Topic, User
 from messaging.models import ChannelSettings, Message
 from messaging.outbox.addresses import address_of
 from messaging.outbox.queue import MessageRequest, queue_messages
-from messaging.rendering import sms
 from messaging.rendering.letters import MAX_SEGMENTS
+from messaging.texts import sms
 
 
 class CannotWrite(ValueError):

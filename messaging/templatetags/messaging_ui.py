@@ -17,11 +17,11 @@ from crm.models import Channel
 from messaging.channels.base import News
 from messaging.channels.reasons import label_of
 from messaging.models import Message
-from messaging.rendering import sms
-from messaging.rendering.sms import Measure
 from messaging.selectors import causes, log
 from messaging.selectors.library import Tried
 from messaging.selectors.reading import Reading
+from messaging.texts import sms
+from messaging.texts.sms import Measure
 
 register = template.Library()
 ICONS = {Channel.SMS: "device", Channel.EMAIL: "envelope", Channel.LINE: "chat"}

@@ -22,9 +22,9 @@ from crm.views.parts import choice_of, done, refused
 from messaging.forms.compose import ComposeForm
 from messaging.models import Message, Template
 from messaging.outbox.addresses import address_of
-from messaging.rendering import sms
 from messaging.selectors.filling import fill_in, template_choices
 from messaging.services import texts
+from messaging.texts import sms
 
 
 @require_http_methods(["GET", "POST"])

@@ -22,11 +22,11 @@ from crm.views.parts import choice_of, done, found, posted
 from messaging.forms.templates import TemplateForm, TestForm
 from messaging.models import Template
 from messaging.outbox.authoring import InvalidTemplate, save_template
-from messaging.rendering import filters, variables
 from messaging.selectors import library
 from messaging.selectors.samples import Sample, sample_for
 from messaging.services import trials
 from messaging.services.texts import CannotWrite
+from messaging.texts import filters, variables
 
 CHANNELS = (Channel.SMS, Channel.EMAIL)
 VERSIONS = 20

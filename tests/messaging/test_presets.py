@@ -5,7 +5,7 @@ from messaging.models import Template, TemplateVariant
 from messaging.outbox.authoring import VariantIn, save_template
 from messaging.outbox.sender import send_due
 from messaging.presets import PRESETS, install_templates
-from messaging.rendering import sms
+from messaging.texts import sms
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.messaging import MessageFactory, phone_of
 

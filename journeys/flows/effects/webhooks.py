@@ -12,8 +12,8 @@ from crm.services.hooks import HookCall
 from journeys.flows.effects.base import Order
 from journeys.flows.steps.webhook import CallWebhook
 from messaging.models import Message
-from messaging.rendering import liquid
 from messaging.rendering.letters import context_for
+from messaging.texts import liquid
 
 EVENT = "flow.step"
 TEMPLATE_ERROR = "template_error"

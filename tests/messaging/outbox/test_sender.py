@@ -29,7 +29,7 @@ from messaging.outbox import flow, receipts
 from messaging.outbox.addresses import suppress
 from messaging.outbox.cancel import cancel_queued
 from messaging.outbox.sender import next_due_at, send_due
-from messaging.rendering import liquid
+from messaging.texts import liquid
 from tests.factories.crm import CustomerFactory, TicketFactory
 from tests.factories.messaging import MessageFactory, make_template, opt_in, phone_of, states, topic
 from tests.messaging.fakes import FakeProvider

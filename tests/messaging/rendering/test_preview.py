@@ -1,8 +1,8 @@
 import pytest
 
 from crm.models import Shop
-from messaging.rendering.liquid import InvalidTemplate
 from messaging.rendering.preview import preview
+from messaging.texts.liquid import InvalidTemplate
 from tests.factories.crm import CustomerFactory
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from messaging.rendering.liquid import MAX_LOOPS, MAX_OUTPUT, InvalidTemplate, RenderFailed, parse
+from messaging.texts.liquid import MAX_LOOPS, MAX_OUTPUT, InvalidTemplate, RenderFailed, parse
 
 CUSTOMER = {"name": "Somchai Jaidee", "first_name": "Somchai", "email": "", "phone": "", "language": "th"}
 ORDER = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.rendering.sms import BASIC, EXTENSION, Measure, encoding_of, measure, split
+from messaging.texts.sms import BASIC, EXTENSION, Measure, encoding_of, measure, split
 
 THAI = "สวัสดี"  # six code points, two of them combining: UCS-2 counts code units, not letters
 FAMILY = "👍"  # outside the basic plane: a surrogate pair

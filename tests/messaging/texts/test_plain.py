@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from messaging.rendering import liquid
-from messaging.rendering.plain import put_together
+from messaging.texts import liquid
+from messaging.texts.plain import put_together
 
 DATA: dict[str, Any] = {
     "customer": {"first_name": "Ann", "name": "", "attributes": {"size": 38, "tags": ["a", "b"], "note": "a\r\nb"}},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -28,8 +28,8 @@ from liquid.stream import TokenStream
 from liquid.template import BoundTemplate
 from liquid.undefined import FalsyStrictUndefined
 
-from messaging.rendering import filters, variables
-from messaging.rendering.plain import Piece, pieces_of, put_together
+from messaging.texts import filters, variables
+from messaging.texts.plain import Piece, pieces_of, put_together
 
 MAX_SOURCE = 20_000  # characters
 MAX_OUTPUT = 100_000  # bytes
@@ -37,6 +37,7 @@ MAX_LOOPS = 2_000  # turns of all loops together
 MAX_FILTERS = 10  # on one value
 MAX_CPU = 0.25  # seconds of this thread for one rendering
 MAX_MARKUP = 1_000  # characters between {{ and }}, or {% and %}
+IsKnown = Callable[[Sequence[Any]], bool]
 _OPENING = re.compile(r"\{\{|\{%")
 _ENDS: Mapping[object, int] = {"first": 0, "last": -1}
 _VERBATIM = re.compile(r"\{%-?\s*(raw|doc)\b")
@@ -93,9 +94,12 @@ class Template:
 
 
 @lru_cache(maxsize=4096)
-def parse(source: str, *, html: bool = False) -> Template:
+def parse(source: str, *, html: bool = False, is_known: IsKnown = variables.is_known) -> Template:
     """
     Read a template; with `html`, what variables bring in is escaped.
+
+    Args:
+        is_known: whether a template may name this path, e.g. ["customer", "first_name"].
 
     Raises:
         InvalidTemplate: names the fault and the line.
@@ -114,7 +118,7 @@ def parse(source: str, *, html: bool = False) -> Template:
     except RecursionError as error:
         raise InvalidTemplate("not_offered", "nested too deeply") from error
     for variable in used:
-        if not variables.is_known(variable.segments):
+        if not is_known(variable.segments):
             line = _line(source, variable.span.index)
             raise InvalidTemplate("unknown_variable", f"unknown variable: {_written(variable.segments)}", line)
     plain = (tuple(variable.segments) for variable in used if all(_is_plain(part) for part in variable.segments))
