@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from messaging.channels.reasons import Reason
+
+if TYPE_CHECKING:
+    from messaging.channels.calls import Call, Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class Parcel:
         sender: the name, number or address it comes from; "" leaves it to the provider.
         html: the HTML part of an email; `body` is always the text.
         unsubscribe_url: for the one-click header of marketing email (RFC 8058); "" for none.
+        receipts_url: where this provider may report what became of it; "" when it was given no door.
+        reply_to, in_reply_to, references: an email's headers; ids with their angle brackets.
+        reply_token: answers what somebody has just written, where a channel knows such a thing (LINE).
     """
 
     key: str
@@ -33,6 +39,12 @@ class Parcel:
     subject: str = ""
     html: str = ""
     unsubscribe_url: str = ""
+    language: str = ""
+    receipts_url: str = ""
+    reply_to: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    reply_token: str = ""
 
 
 class News(StrEnum):
@@ -159,14 +171,28 @@ class Traits:
     timeout: timedelta = timedelta(seconds=10)
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigFault:
+    """What is wrong with a provider's settings: where ("auth.bearer", "" for the whole) and what."""
+
+    path: str
+    message: str
+
+
 class Provider(Protocol):
     """
     A way to the outside. Made from the channel's settings by the registry, and kept for the worker's life.
 
-    Contract, checked for all by tests/messaging/providers/contract.py.
+    Contract, checked for all by tests/messaging/providers/contract.py. The class's own `traits` say what it carries; an
+    object's may depend on its settings.
     """
 
     traits: Traits
+
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
+        """What is wrong with these settings; a provider is only made from settings without fault."""
+        ...
 
     def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
         """
@@ -180,3 +206,19 @@ class Provider(Protocol):
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         """The provider's references of those `keys` it has (Repeat.LOOKUP only; others return nothing)."""
         ...
+
+    def hear(self, call: Call, *, now: datetime) -> Heard:
+        """
+        What a call to one of our doors tells. Verifies before it reads.
+
+        Raises:
+            messaging.channels.calls.Refused: NoSuchDoor, BadSignature, StaleCall or UnreadableCall.
+        """
+        ...
+
+
+def only_known(config: Mapping[str, Any], *names: str) -> list[ConfigFault]:
+    """A fault for each of the settings that a provider does not have."""
+    return [
+        ConfigFault(name, f"is not known; known are: {', '.join(names) or 'none'}") for name in config.keys() - {*names}
+    ]

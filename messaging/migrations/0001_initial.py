@@ -4,6 +4,7 @@ import crm.lib.ids
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
+import messaging.models.channel
 import messaging.models.settings
 from django.conf import settings
 from django.db import migrations, models
@@ -29,6 +30,7 @@ class Migration(migrations.Migration):
                 ('is_on', models.BooleanField(default=True, verbose_name='sending')),
                 ('max_per_second', models.PositiveIntegerField(default=0, help_text='0: no limit', verbose_name='messages per second')),
                 ('sealed_config', models.TextField(blank=True, editable=False)),
+                ('hook_token', models.CharField(default=messaging.models.channel.new_hook_token, editable=False, max_length=43, unique=True)),
             ],
             options={
                 'verbose_name': 'channel',

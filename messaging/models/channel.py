@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,10 @@ SANDBOX = "sandbox"
 no_line_breaks = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", _("Line breaks and control characters are not allowed."))
 
 
+def new_hook_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
 class ChannelSettings(models.Model):
     """
     One row a channel; a channel without a row cannot be reached.
@@ -30,6 +35,8 @@ class ChannelSettings(models.Model):
     is_on = models.BooleanField(_("sending"), default=True)
     max_per_second = models.PositiveIntegerField(_("messages per second"), default=0, help_text=_("0: no limit"))
     sealed_config = models.TextField(blank=True, editable=False)
+    # In the addresses that providers call: not guessed, and changed with the account.
+    hook_token = models.CharField(max_length=43, unique=True, default=new_hook_token, editable=False)
 
     class Meta:
         verbose_name, verbose_name_plural = _("channel"), _("channels")

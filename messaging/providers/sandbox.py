@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from crm.lib import bulk
-from messaging.channels.base import Accepted, News, Outcome, Parcel, ReceiptIn, Repeat, Traits
+from messaging.channels.base import (
+    Accepted,
+    ConfigFault,
+    News,
+    Outcome,
+    Parcel,
+    ReceiptIn,
+    Repeat,
+    Traits,
+    only_known,
+)
+from messaging.channels.calls import Call, Heard, NoSuchDoor
 from messaging.models import SandboxText
 
 NAME = "sandbox"
@@ -28,6 +39,13 @@ class SandboxProvider:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._reports = config.get("receipts") != BY_HAND
 
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
+        faults = only_known(config, "receipts")
+        if config.get("receipts", BY_HAND) != BY_HAND:
+            faults.append(ConfigFault("receipts", f'is "{BY_HAND}", or left out'))
+        return faults
+
     def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
         while taken := list(islice(parcels, self.traits.in_flight)):
             news = News.DELIVERED if self._reports else ""
@@ -38,6 +56,9 @@ class SandboxProvider:
 
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         return {}  # repeating by key is enough
+
+    def hear(self, call: Call, *, now: datetime) -> Heard:
+        raise NoSuchDoor
 
 
 def _text(parcel: Parcel, news: str) -> SandboxText:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from messaging.channels.base import (
     Accepted,
     AccountRefused,
+    ConfigFault,
     Failure,
     NeverSent,
     Outcome,
@@ -24,7 +25,9 @@ from messaging.channels.base import (
     TemporaryFailure,
     Traits,
     Uncertain,
+    only_known,
 )
+from messaging.channels.calls import Call, Heard, NoSuchDoor
 from messaging.channels.reasons import Reason
 
 # RFC 5321 §4.2.1: 4yz means "not now", 5yz "never". RFC 3463 §3.2: x.1.1 and its like name the mailbox as the fault.
@@ -46,6 +49,10 @@ class SmtpProvider:
     def __init__(self, config: Mapping[str, Any]) -> None:
         pass  # the server is EMAIL_URL
 
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
+        return only_known(config)
+
     def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
         connection = get_connection(timeout=self.traits.timeout.total_seconds())
         try:
@@ -56,6 +63,9 @@ class SmtpProvider:
 
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         return {}
+
+    def hear(self, call: Call, *, now: datetime) -> Heard:
+        raise NoSuchDoor  # bounces come back as mail, to whoever reads the sender's mailbox
 
 
 def _hand_over(parcel: Parcel, connection: BaseEmailBackend) -> Outcome:
@@ -77,11 +87,20 @@ def _mail(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternative
     sender = parcel.sender or settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     headers = {"Message-ID": f"<{parcel.key}@{domain}>"}
+    if parcel.in_reply_to:
+        headers["In-Reply-To"] = parcel.in_reply_to
+        headers["References"] = " ".join(parcel.references or (parcel.in_reply_to,))
     if parcel.unsubscribe_url:
         headers["List-Unsubscribe"] = f"<{parcel.unsubscribe_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail = EmailMultiAlternatives(
-        parcel.subject, parcel.body, sender, [parcel.to], headers=headers, connection=connection
+        parcel.subject,
+        parcel.body,
+        sender,
+        [parcel.to],
+        headers=headers,
+        connection=connection,
+        reply_to=[parcel.reply_to] if parcel.reply_to else None,
     )
     if parcel.html:
         mail.attach_alternative(parcel.html, "text/html")

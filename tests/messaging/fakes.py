@@ -1,9 +1,11 @@
 """A provider that does as it is told, and remembers what it was given."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from messaging.channels.base import Accepted, Outcome, Parcel, Repeat, Traits
+from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits
+from messaging.channels.calls import Call, Heard, NoSuchDoor
 
 Answer = Callable[[Parcel], Outcome]
 
@@ -25,6 +27,10 @@ class FakeProvider:
         self.config = config
 
     @classmethod
+    def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
+        return []
+
+    @classmethod
     def reset(cls) -> None:
         cls.traits = Traits(repeat=Repeat.NEVER, batch=100, in_flight=10)
         cls.calls, cls.answers, cls.known = [], [], {}
@@ -37,6 +43,9 @@ class FakeProvider:
 
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         return {key: self.known[key] for key in keys if key in self.known}
+
+    def hear(self, call: Call, *, now: datetime) -> Heard:
+        raise NoSuchDoor
 
 
 PATH = f"{FakeProvider.__module__}.{FakeProvider.__qualname__}"
