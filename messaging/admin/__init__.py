@@ -1,5 +1,5 @@
 """Django admin of messaging, one file a room."""
 
-from messaging.admin import channels, ledger, templates
+from messaging.admin import channels, ledger, links, templates
 
-__all__ = ["channels", "ledger", "templates"]
+__all__ = ["channels", "ledger", "links", "templates"]

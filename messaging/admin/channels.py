@@ -10,7 +10,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.base import ReadOnlyAdmin
-from messaging.models import ChannelSettings, FrequencyCap, MessagingSettings, ProviderState, QuietHours, Suppression
+from messaging.models import (
+    ChannelSettings,
+    FrequencyCap,
+    MessagingSettings,
+    Price,
+    ProviderState,
+    QuietHours,
+    Suppression,
+)
 
 
 class ChannelForm(forms.ModelForm[ChannelSettings]):
@@ -69,6 +77,12 @@ class QuietHoursAdmin(admin.ModelAdmin[QuietHours]):
 @admin.register(FrequencyCap)
 class FrequencyCapAdmin(admin.ModelAdmin[FrequencyCap]):
     list_display = ("per", "limit")
+
+
+@admin.register(Price)
+class PriceAdmin(admin.ModelAdmin[Price]):
+    list_display = ("channel", "country", "micros")
+    list_filter = ("channel",)
 
 
 @admin.register(Suppression)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from crm.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from messaging.models import Template, TemplateVariant, TemplateVersion
+from messaging.models import Template, TemplatePartial, TemplateVariant, TemplateVersion
 
 
 class VersionInline(ReadOnlyInline):
@@ -56,3 +56,11 @@ class TemplateVariantAdmin(ReadOnlyAdmin):
     list_filter = ("language",)
     list_select_related = ("version__template",)
     search_fields = ("version__template__slug", "subject", "body")
+
+
+@admin.register(TemplatePartial)
+class TemplatePartialAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "language", "updated_at", "author")
+    list_filter = ("language",)
+    list_select_related = ("author",)
+    search_fields = ("slug", "text")

@@ -2,26 +2,32 @@
 
 from messaging.models.channel import ChannelSettings, ProviderState
 from messaging.models.inbound import InboundMessage
+from messaging.models.link import Click, ShortLink
 from messaging.models.message import Attempt, Message
+from messaging.models.price import Price
 from messaging.models.receipt import Receipt
 from messaging.models.sandbox import SandboxText
 from messaging.models.settings import FrequencyCap, MessagingSettings, QuietHours
 from messaging.models.suppression import Suppression
-from messaging.models.template import Template, TemplateVariant, TemplateVersion
+from messaging.models.template import Template, TemplatePartial, TemplateVariant, TemplateVersion
 
 __all__ = [
     "Attempt",
     "ChannelSettings",
+    "Click",
     "FrequencyCap",
     "InboundMessage",
     "Message",
     "MessagingSettings",
+    "Price",
     "ProviderState",
     "QuietHours",
     "Receipt",
     "SandboxText",
+    "ShortLink",
     "Suppression",
     "Template",
+    "TemplatePartial",
     "TemplateVariant",
     "TemplateVersion",
 ]

@@ -72,6 +72,9 @@ class Message(models.Model):
     `public_id` is the key we give to providers, the same on every try; a lease token fences every later write, so that
     a worker that lost its lease changes nothing. `wire_at` is set only as the call starts: a message back in the queue
     with `wire_at` still set may already have gone out.
+
+    `cost_micros` is what it cost by the price table of the moment it left, in millionths of the shop's currency.
+    `clicked_at` is when a person first followed one of its links.
     """
 
     class State(models.TextChoices):
@@ -131,6 +134,7 @@ class Message(models.Model):
     body = models.TextField(_("text"), blank=True)
     html = models.TextField(_("HTML"), blank=True)
     segments = models.PositiveSmallIntegerField(_("segments"), default=0)
+    cost_micros = models.PositiveBigIntegerField(_("cost in millionths"), default=0)
 
     # Why it is there: {"kind": "flow", "flow": slug, "enrolment": id, "step": id}, {"kind": "staff", "user": id} …
     cause = models.JSONField(_("cause"), default=dict, blank=True)
@@ -153,6 +157,7 @@ class Message(models.Model):
     wire_at = models.DateTimeField(_("call started"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+    clicked_at = models.DateTimeField(_("link followed"), null=True, blank=True)
     unknown_at = models.DateTimeField(_("unclear since"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
 
@@ -245,6 +250,10 @@ class Attempt(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("attempt"), _("attempts")
         constraints = [models.UniqueConstraint(fields=["message", "token"], name="attempt_unique")]
+        indexes = [
+            # selectors.deliveries and the monitor: the calls of the last hour, day, week.
+            models.Index(fields=["started_at"], name="attempt_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.message_id} {self.outcome or '…'}"

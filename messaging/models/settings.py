@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -73,6 +73,11 @@ class MessagingSettings(models.Model):
     start_words = models.JSONField(_("words that opt in again"), default=default_start_words, blank=True)
     help_words = models.JSONField(_("words that ask for help"), default=default_help_words, blank=True)
     replies = models.JSONField(_("answers to these words"), default=default_replies, blank=True)
+    link_domain = models.CharField(
+        _("short links begin with"), max_length=100, blank=True, validators=[URLValidator(["https", "http"])]
+    )
+    registered_domains = models.JSONField(_("registered domains"), default=list, blank=True)
+    shorten_email = models.BooleanField(_("short links in emails"), default=False)
 
     class Meta:
         verbose_name = verbose_name_plural = _("messaging settings")
@@ -81,7 +86,7 @@ class MessagingSettings(models.Model):
         return str(self._meta.verbose_name)
 
     def clean(self) -> None:
-        for name in ("stop_words", "stop_phrases", "start_words", "help_words"):
+        for name in ("stop_words", "stop_phrases", "start_words", "help_words", "registered_domains"):
             value = getattr(self, name)
             if not isinstance(value, list) or not all(isinstance(word, str) and word.strip() for word in value):
                 raise ValidationError({name: _("A list of words.")})

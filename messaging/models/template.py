@@ -76,8 +76,13 @@ class TemplateVariant(models.Model):
     )
     language = models.CharField(_("language"), max_length=8)
     subject = models.CharField(_("subject"), max_length=200, blank=True, validators=[no_line_breaks])
-    body = models.TextField(_("text"))
+    body = models.TextField(_("text"), blank=True)
     html = models.TextField(_("HTML"), blank=True)
+    mjml = models.TextField(_("MJML"), blank=True)
+    # What leaves, where that is not what was written: with partials put in as they were when the version was published,
+    # and MJML compiled. Still Liquid.
+    frozen_body = models.TextField(blank=True, editable=False)
+    frozen_html = models.TextField(blank=True, editable=False)
 
     class Meta:
         verbose_name, verbose_name_plural = _("language variant"), _("language variants")
@@ -86,3 +91,38 @@ class TemplateVariant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} {self.language}"
+
+    @property
+    def final_body(self) -> str:
+        """The Liquid of the text that leaves."""
+        return self.frozen_body or self.body
+
+    @property
+    def final_html(self) -> str:
+        """The Liquid of the HTML that leaves; "" when it is to be made from the text."""
+        return self.frozen_html or self.html
+
+
+class TemplatePartial(models.Model):
+    """
+    A piece that templates share, in one language: `{% render "footer" %}`.
+
+    Published versions keep the piece as it was when they were published; a change is for what is published next.
+    """
+
+    slug = models.SlugField(_("slug"), max_length=64)
+    language = models.CharField(_("language"), max_length=8)
+    text = models.TextField(_("text"))
+    html = models.TextField(_("HTML"), blank=True)
+    updated_at = models.DateTimeField(_("changed"), default=timezone.now)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("author")
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("shared piece"), _("shared pieces")
+        ordering = ["slug", "language"]
+        constraints = [models.UniqueConstraint(fields=["slug", "language"], name="template_partial_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.language}"

@@ -11,16 +11,20 @@ from crm.lib.vault import seal
 from messaging.models import (
     Attempt,
     ChannelSettings,
+    Click,
     FrequencyCap,
     InboundMessage,
     Message,
     MessagingSettings,
+    Price,
     ProviderState,
     QuietHours,
     Receipt,
     SandboxText,
+    ShortLink,
     Suppression,
     Template,
+    TemplatePartial,
     TemplateVersion,
 )
 from messaging.outbox.sender import send_due
@@ -30,8 +34,8 @@ from tests.factories.messaging import MessageFactory, make_template
 pytestmark = pytest.mark.django_db
 
 MODELS = [
-    Attempt, ChannelSettings, FrequencyCap, InboundMessage, Message, MessagingSettings, ProviderState, QuietHours,
-    Receipt, SandboxText, Suppression, Template, TemplateVersion,
+    Attempt, ChannelSettings, Click, FrequencyCap, InboundMessage, Message, MessagingSettings, Price, ProviderState,
+    QuietHours, Receipt, SandboxText, ShortLink, Suppression, Template, TemplatePartial, TemplateVersion,
 ]  # fmt: skip
 
 
@@ -48,6 +52,10 @@ def something_of_everything() -> None:
     send_due(now=NOON, limit=10)
     channel = ChannelSettings.objects.get(channel="sms")
     ProviderState.objects.create(channel=channel)
+    Price.objects.create(channel="line", micros=1)
+    link = ShortLink.objects.create(token="1aaaaaaaaa", message=message, url="https://shop.example/")
+    Click.objects.create(link=link, at=NOON)
+    TemplatePartial.objects.create(slug="footer", language="en", text="Bye")
     Suppression.objects.create(channel="sms", address_hash="a" * 64, scope="all", cause="stop", since=NOON)
     InboundMessage.objects.create(
         channel="sms", provider="x", provider_id="1", from_address="y", body="z", reading="message",
