@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from messaging.views import channels, compose, inbound, messages, rules, sandbox, suppressions, templates, topics
+from messaging.views import (
+    channels,
+    compose,
+    deliveries,
+    inbound,
+    messages,
+    prices,
+    rules,
+    sandbox,
+    suppressions,
+    templates,
+    topics,
+)
 
 app_name = "messaging"
 urlpatterns = [
@@ -10,6 +22,7 @@ urlpatterns = [
     path("messages/", messages.message_list, name="message_list"),
     path("messages/unclear/", messages.message_unclear, name="message_unclear"),
     path("messages/failed/", messages.message_failed, name="message_failed"),
+    path("messages/delivery/", deliveries.delivery_health, name="delivery_health"),
     path("messages/measure/", compose.measure, name="measure"),
     path("messages/replies/<int:pk>/", inbound.stop_review, name="stop_review"),
     path("messages/<uuid:public_id>/", messages.message_detail, name="message_detail"),
@@ -42,6 +55,11 @@ urlpatterns = [
     path("settings/sending/quiet/new/", rules.quiet_edit, name="quiet_create"),
     path("settings/sending/quiet/<int:pk>/", rules.quiet_edit, name="quiet_edit"),
     path("settings/sending/quiet/<int:pk>/remove/", rules.quiet_remove, name="quiet_remove"),
+    path("settings/prices/", prices.price_list, name="price_list"),
+    path("settings/prices/new/", prices.price_edit, name="price_create"),
+    path("settings/prices/example/", prices.price_example, name="price_example"),
+    path("settings/prices/<int:pk>/", prices.price_edit, name="price_edit"),
+    path("settings/prices/<int:pk>/remove/", prices.price_remove, name="price_remove"),
     path("settings/topics/", topics.topic_list, name="topic_list"),
     path("settings/topics/new/", topics.topic_create, name="topic_create"),
     path("settings/topics/<slug:slug>/", topics.topic_edit, name="topic_edit"),

@@ -14,6 +14,10 @@ PAGES = (
         "messaging:rules", "settings.shop", order=42,
     ),
     SettingsPage(
+        _("Prices"), _("What a message costs, by channel and country"),
+        "messaging:price_list", "settings.shop", order=43,
+    ),
+    SettingsPage(
         _("Topics"), _("What messages are about, and which of it needs a yes"),
         "messaging:topic_list", "settings.shop", order=44,
     ),

@@ -44,7 +44,10 @@ FROM picked WHERE messaging_message.id = picked.id
 RETURNING messaging_message.id
 """
 # Columns that nobody asks for on the way to the provider, or that are written there before they are read.
-_LEFT_OUT = ("dedupe_key", "priority", "queued_at", "planned_at", "decision", "html", "segments", "version_id")
+_LEFT_OUT = (
+    "dedupe_key", "priority", "queued_at", "planned_at", "decision", "html", "segments", "cost_micros", "version_id",
+    "clicked_at",
+)  # fmt: skip
 _LANE = f"m.lane = %(lane)s AND m.crashes < {SUSPECT_AFTER}"
 _SUSPECTS = f"m.crashes >= {SUSPECT_AFTER}"
 

@@ -30,6 +30,7 @@ from messaging.outbox.clearance import SOON
 from messaging.outbox.facts import Rules, consents_of, suppressions_of
 from messaging.outbox.results import Call
 from messaging.rendering.letters import CannotCompose, Letter, Letters
+from messaging.selectors.prices import Prices
 
 logger = logging.getLogger("waymark.outbox")
 State = Message.State
@@ -46,6 +47,7 @@ class Delivery:
         self._provider = provider
         self._claim = claim
         self._rules = rules
+        self._prices = Prices.current()
         self._now = now
         self._started = time.monotonic()
         self._waiting: deque[Ready] = deque()
@@ -124,6 +126,7 @@ class Delivery:
         stopped = [message for message, _ in chunk if message.pk in wishes]
         for message, letter in going:
             _put_text(message, letter, self._now)
+            message.cost_micros = self._prices.of(message.channel, message.address, letter.segments)
         claims.update([_text_row(message, self._claim.token) for message, _ in going], fields=_TEXT)
         tries = [
             bulk.new_row(
@@ -178,7 +181,7 @@ class Delivery:
         claims.release(rest, self._claim.token, due_at=self._halted_until or self._now + SOON)
 
 
-_TEXT = ("subject", "body", "html", "segments", "version_id", "language", "wire_at")
+_TEXT = ("subject", "body", "html", "segments", "cost_micros", "version_id", "language", "wire_at")
 
 
 def _still_ours(ids: Collection[int], token: str) -> set[int]:

@@ -19,6 +19,7 @@ from messaging.channels.reasons import label_of
 from messaging.models import Message
 from messaging.selectors import causes, log
 from messaging.selectors.library import Tried
+from messaging.selectors.prices import Prices, in_money
 from messaging.selectors.reading import Reading
 from messaging.texts import sms
 from messaging.texts.sms import Measure
@@ -60,6 +61,15 @@ def channel_icon(channel: str) -> str:
     return ICONS[Channel(channel)]
 
 
+@register.simple_tag
+def share(part: int, whole: int) -> str:
+    """`part` of `whole` in percent, to a tenth where that says something: "99.8%"; "–" of nothing."""
+    if not whole:
+        return "–"
+    percent = 100 * part / whole
+    return f"{percent:.0f}%" if percent == round(percent) else f"{percent:.1f}%"
+
+
 @register.filter
 def channel_name(channel: str) -> str | Promise:
     """ "sms" → "SMS"."""
@@ -97,6 +107,23 @@ def said(text: Any) -> SafeString:
 def segments(count: int) -> str:
     """ "2 segments"; "" for none."""
     return ngettext("%(n)s segment", "%(n)s segments", count) % {"n": count} if count else ""
+
+
+@register.filter
+def cost(micros: int, currency: str) -> str:
+    """What it costs, from millionths: 700000|cost:"THB" → "0.70 THB"."""
+    return in_money(micros, currency)
+
+
+@register.simple_tag(takes_context=True)
+def price_of_segments(context: Context, count: int) -> str:
+    """What so many segments cost to a number of the shop's own country; "" where the table has no price for it."""
+    seen = context.render_context
+    if "prices" not in seen:
+        seen["prices"] = Prices.current()
+    shop = context["shop"]
+    micros: int = seen["prices"].per_segment(shop.country) * count
+    return in_money(micros, shop.currency) if micros else ""
 
 
 @register.filter
