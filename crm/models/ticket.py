@@ -148,7 +148,11 @@ class TicketMessage(Factual, models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("staff")
     )
     channel = models.CharField(_("channel"), max_length=16, blank=True)
-    body = models.TextField(_("text"))
+    # Who wrote, when it was not the customer but somebody who has a letter of theirs.
+    sender = models.CharField(_("written by"), max_length=254, blank=True)
+    body = models.TextField(_("text"), blank=True)
+    # The older words that a letter brings along below the new ones.
+    quoted = models.TextField(_("quoted text"), blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:

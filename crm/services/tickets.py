@@ -70,7 +70,15 @@ def open_ticket(
 
 @transaction.atomic
 def add_message(
-    ticket: Ticket, *, author: str, body: str, now: datetime, staff: User | None = None, channel: str = ""
+    ticket: Ticket,
+    *,
+    author: str,
+    body: str,
+    now: datetime,
+    staff: User | None = None,
+    channel: str = "",
+    quoted: str = "",
+    sender: str = "",
 ) -> TicketMessage:
     """
     Add a turn to the conversation.
@@ -84,7 +92,8 @@ def add_message(
         raise InvalidTicket("body", "is empty")
     if author not in Author.values:
         raise InvalidTicket("author", f"must be one of {', '.join(Author.values)}")
-    message = _add(ticket, author, body.strip(), staff, channel or ticket.channel, now, now)
+    channel = channel or ticket.channel
+    message = _add(ticket, author, body, staff, channel, now, now, quoted=quoted, sender=sender)
     if author == Author.CUSTOMER:
         reopened = not ticket.is_unsolved
         ticket.status = Status.OPEN
@@ -103,27 +112,53 @@ def add_message(
 
 
 @transaction.atomic
-def receive_message(*, customer: Customer, channel: str, body: str, source: str, now: datetime) -> TicketMessage:
+def receive_message(
+    *,
+    customer: Customer,
+    channel: str,
+    body: str,
+    source: str,
+    now: datetime,
+    subject: str = "",
+    quoted: str = "",
+    ticket: Ticket | None = None,
+    sender: str = "",
+) -> TicketMessage:
     """
     File what a customer wrote to us under the ticket they are on, else under a new one.
 
     Somebody who has bought before asks for after-sales help, everybody else enquires.
+
+    Args:
+        ticket: the one it is about, when it says so itself.
+        subject: of a letter; a new ticket is called so.
+        quoted: older words that came along, folded on the page.
+        sender: the address of who wrote, when that is not the customer.
     """
+    ticket = ticket or _open_ticket_of(customer, channel, now)
+    if ticket is None:
+        last = customer.purchases.counted().order_by("-placed_at").first()
+        kind = Ticket.Kind.AFTER_SALES if last else Ticket.Kind.ENQUIRY
+        ticket = open_ticket(
+            customer=customer, subject=subject.strip() or _first_words(body), kind=kind, channel=channel,
+            source=source, purchase=last, now=now,
+        )  # fmt: skip
+        return _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
+    return add_message(
+        ticket, author=Author.CUSTOMER, body=body, now=now, channel=channel, quoted=quoted, sender=sender
+    )
+
+
+def _open_ticket_of(customer: Customer, channel: str, now: datetime) -> Ticket | None:
+    """The ticket on which the customer's next words on this channel belong."""
     ticket = (
         Ticket.objects.filter(customer=customer, channel=channel)
         .exclude(status=Status.CLOSED)
         .order_by("-last_message_at")
         .first()
     )
-    if ticket and (ticket.is_unsolved or (ticket.resolved_at and now - ticket.resolved_at <= CONTINUES_FOR)):
-        return add_message(ticket, author=Author.CUSTOMER, body=body, now=now, channel=channel)
-    last = customer.purchases.counted().order_by("-placed_at").first()
-    kind = Ticket.Kind.AFTER_SALES if last else Ticket.Kind.ENQUIRY
-    ticket = open_ticket(
-        customer=customer, subject=_first_words(body), kind=kind, body=body, channel=channel, source=source,
-        purchase=last, now=now,
-    )  # fmt: skip
-    return ticket.messages.get()
+    goes_on = ticket and (ticket.is_unsolved or (ticket.resolved_at and now - ticket.resolved_at <= CONTINUES_FOR))
+    return ticket if goes_on else None
 
 
 @transaction.atomic
@@ -175,11 +210,21 @@ def set_priority(ticket: Ticket, priority: str, *, now: datetime) -> Ticket:
 
 
 def _add(
-    ticket: Ticket, author: str, body: str, staff: User | None, channel: str, at: datetime, now: datetime
+    ticket: Ticket,
+    author: str,
+    body: str,
+    staff: User | None,
+    channel: str,
+    at: datetime,
+    now: datetime,
+    *,
+    quoted: str = "",
+    sender: str = "",
 ) -> TicketMessage:
     message = TicketMessage(
-        ticket=ticket, author=author, body=body.strip(), staff=staff, channel=channel, created_at=at
-    )
+        ticket=ticket, author=author, body=body.strip(), staff=staff, channel=channel, created_at=at, quoted=quoted,
+        sender=sender,
+    )  # fmt: skip
     message.facts_deferred = True
     message.save()
     log.record_many(message.facts(), now=now)

@@ -57,6 +57,23 @@ def read(text: str, words: Words) -> Reading:
     return Reading.UNCLEAR if any(_begins_a_word(said, word) for word in _telling(words.stop)) else Reading.MESSAGE
 
 
+def read_letter(subject: str, text: str, words: Words) -> Reading:
+    """
+    What the sender of a letter wants: as `read`, and a subject is a command when it stands alone.
+
+    Mail programs unsubscribe with a letter of that subject (RFC 2369), and some put words of their own below it. A
+    subject such as "Cancel" above a text may be about an order: a person looks at it.
+    """
+    if not text.strip():
+        return read(subject, words)
+    reading = read(text, words)
+    if reading in (Reading.MESSAGE, Reading.UNCLEAR):
+        said = plain(subject)
+        if said in words.stop:
+            return Reading.STOP if said.startswith(("stop", "unsubscribe")) else Reading.UNCLEAR
+    return reading
+
+
 def plain(text: str) -> str:
     """Lower case, one form of every letter, no punctuation, single spaces: " StOp. " → "stop"."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("'", "")

@@ -6,20 +6,18 @@ from datetime import datetime
 
 from django.db import transaction
 
-from crm.events import log
-from crm.events.types import EventDraft
 from crm.lib import bulk
-from crm.models import Channel, ConsentEvent, Customer, State, Topic, User
-from crm.services import consents, customers, identities, tickets
-from messaging.inbound import keywords
+from crm.models import Channel, Customer, Ticket, User
+from crm.services import identities, tickets
+from crm.services.identities import Identities
+from messaging.channels.calls import InboundIn, Kind
+from messaging.inbound import keywords, markup, obeying, quoting, threads
 from messaging.inbound.keywords import Reading, Words
 from messaging.models import InboundMessage, MessagingSettings, Suppression
 from messaging.models.suppression import hash_address
-from messaging.outbox import addresses
-from messaging.outbox.queue import MessageRequest, queue_messages
 
-RECEIVED = "Message Received"
-LONGEST = 20_000  # characters kept
+LONGEST = 20_000  # characters kept of a text
+LONGEST_LETTER = 200_000  # and of a letter with all that it quotes
 
 
 class AlreadyReviewed(ValueError):
@@ -27,36 +25,44 @@ class AlreadyReviewed(ValueError):
 
 
 @transaction.atomic
+def receive(inbound: InboundIn, *, channel: str, now: datetime) -> InboundMessage:
+    """
+    Take in what somebody did on a channel; the same (provider, provider_id) again is the same message, always.
+
+    STOP, START and HELP are obeyed, each with one answer. Anything else continues the ticket it belongs to, or opens
+    one. A sender we do not know becomes a customer whose first source is the channel. An automatic letter is kept,
+    opens nothing and gets no answer, so that two machines never write to each other.
+    """
+    row = _row(inbound, channel, now)
+    if not bulk.insert_new(InboundMessage, [row], unique=("provider", "provider_id")):
+        return InboundMessage.objects.get(provider=row.provider, provider_id=row.provider_id)
+    who = _identities(channel, row.from_address)
+    if who is None:
+        return row  # nobody to file it under: it stays in the list of inbound messages
+    row.from_address = who.phone or who.email or who.line_id
+    if inbound.is_automatic or inbound.kind == Kind.LEFT:
+        row.customer = _known(who)
+    if inbound.is_automatic:
+        row.reading = Reading.AUTOMATIC
+    elif inbound.kind == Kind.LEFT:
+        row.reading = Reading.LEFT
+        obeying.let_go(row, row.customer, now=now)
+    elif inbound.kind == Kind.FOLLOWED:
+        row.reading = Reading.FOLLOWED
+        row.customer = _known_from_now_on(who, row, now)
+        obeying.welcome(row, row.customer, now=now)
+    else:
+        _hear_out(row, inbound, who, now)
+    row.save()
+    return row
+
+
 def receive_text(
     *, channel: str, from_address: str, body: str, provider: str, provider_id: str, now: datetime
 ) -> InboundMessage:
-    """
-    Take in one message from outside; the same `provider_id` again is the same message.
-
-    STOP, START and HELP are obeyed, each with one answer. Anything else continues the customer's open ticket or opens
-    one. A sender we do not know becomes a customer whose first source is the channel.
-
-    Args:
-        from_address: as the provider gives it; a phone number may be in any common form.
-        provider_id: the provider's id of this message.
-    """
-    body = body.replace("\0", "").strip()[:LONGEST]
-    address, customer = _sender(channel, from_address, now)
-    reading = _read(channel, address, body)
-    row = InboundMessage(
-        channel=channel, provider=provider, provider_id=provider_id, from_address=address, body=body, reading=reading,
-        customer=customer, received_at=now,
-    )  # fmt: skip
-    if not bulk.insert_new(InboundMessage, [row], unique=("provider", "provider_id")):
-        return InboundMessage.objects.get(provider=provider, provider_id=provider_id)
-    if customer is None:
-        return row  # nobody to file it under: it stays in the list of inbound messages
-    if reading in (Reading.MESSAGE, Reading.UNCLEAR):
-        _file(row, customer, now)
-    else:
-        _note_keyword(row, customer, now)
-        {Reading.STOP: _stop, Reading.START: _start, Reading.HELP: _help}[reading](row, customer, now)
-    return row
+    """A text and nothing else; see `receive`."""
+    text = InboundIn(provider=provider, provider_id=provider_id, from_address=from_address, at=now, body=body)
+    return receive(text, channel=channel, now=now)
 
 
 @transaction.atomic
@@ -72,25 +78,98 @@ def review(row: InboundMessage, *, means_stop: bool, actor: User, now: datetime)
         raise AlreadyReviewed("this text has been decided on")
     row.refresh_from_db()
     if means_stop and row.customer:
-        _stop(row, row.customer, now)
+        obeying.stop(row, row.customer, now)
 
 
-def _sender(channel: str, from_address: str, now: datetime) -> tuple[str, Customer | None]:
-    """The address in its one form, and whose it is; nobody's when it cannot be answered ("AIS-Info")."""
-    raw = from_address.strip()[:254]
+def _row(inbound: InboundIn, channel: str, now: datetime) -> InboundMessage:
+    """What came, cleaned, as it is kept."""
+    body = inbound.body if inbound.body.strip() else markup.to_text(inbound.html)
+    longest = LONGEST_LETTER if channel == Channel.EMAIL else LONGEST
+    return InboundMessage(
+        channel=channel,
+        provider=inbound.provider,
+        provider_id=inbound.provider_id[:200],
+        from_address=_line(inbound.from_address, 254),
+        from_name=_line(inbound.from_name, 200),
+        to_address=_line(inbound.to, 254),
+        subject=_line(inbound.subject, 998),
+        body=_clean(body).strip()[:longest],
+        message_id=_line(inbound.message_id, 255),
+        references=[_line(name, 255) for name in inbound.references[-threads.MOST_REFERENCES :]],
+        reply_token=inbound.reply_token[:200],
+        reading=Reading.MESSAGE,
+        received_at=now,
+    )
+
+
+def _hear_out(row: InboundMessage, inbound: InboundIn, who: Identities, now: datetime) -> None:
+    """Somebody wrote: a keyword, or something for a person to read."""
+    words = quoting.fold(row.body) if row.channel == Channel.EMAIL else quoting.Words(row.body)
+    row.reading = _read(row, words.new)
+    to_ticket = threads.ticket_written_to(row.to_address) if row.channel == Channel.EMAIL else None
+    if row.reading in (Reading.STOP, Reading.START, Reading.HELP):
+        row.customer = _known_from_now_on(who, row, now)
+        obeying.obey(row, row.customer, now=now)
+    elif to_ticket and _known(who) != to_ticket.customer:
+        # They have a letter of the customer's: what they say belongs there, and says nothing about who they are.
+        row.customer = to_ticket.customer
+        _file(row, to_ticket.customer, words, inbound, now, ticket=to_ticket, sender=row.from_address)
+    else:
+        row.customer = _known_from_now_on(who, row, now)
+        ticket = to_ticket or threads.ticket_answered(row.references, row.customer.pk)
+        _file(row, row.customer, words, inbound, now, ticket=ticket)
+
+
+def _file(
+    row: InboundMessage,
+    customer: Customer,
+    words: quoting.Words,
+    inbound: InboundIn,
+    now: datetime,
+    *,
+    ticket: Ticket | None,
+    sender: str = "",
+) -> None:
+    if not (row.body or row.subject):
+        return
+    turn = tickets.receive_message(
+        customer=customer,
+        channel=row.channel,
+        body=words.new or row.subject,
+        quoted=words.quoted,
+        subject=row.subject,
+        source=row.channel,
+        ticket=ticket,
+        sender=sender,
+        now=now,
+    )
+    row.ticket = turn.ticket
+
+
+def _identities(channel: str, address: str) -> Identities | None:
+    """The sender's address in its one form; None when it cannot be answered ("AIS-Info")."""
     try:
-        who = identities.clean(
-            phone=raw if channel == Channel.SMS else "",
-            email=raw if channel == Channel.EMAIL else "",
-            line_id=raw if channel == Channel.LINE else "",
+        return identities.clean(
+            phone=address if channel == Channel.SMS else "",
+            email=address if channel == Channel.EMAIL else "",
+            line_id=address if channel == Channel.LINE else "",
         )
     except identities.InvalidIdentity:
-        return raw, None
-    found = customers.upsert_customer(identities=who, now=now, source=channel)
-    return who.phone or who.email or who.line_id, found.customer
+        return None
 
 
-def _read(channel: str, address: str, body: str) -> Reading:
+def _known(who: Identities) -> Customer | None:
+    (pk,) = identities.find_many([who])
+    return Customer.objects.get(pk=pk) if pk else None
+
+
+def _known_from_now_on(who: Identities, row: InboundMessage, now: datetime) -> Customer:
+    """The customer behind the address; made when nobody is, by the name that the channel gave. Locked."""
+    (found,) = identities.resolve_many([who], now=now, source=row.channel, names=[row.from_name])
+    return Customer.objects.select_for_update(no_key=True).get(pk=found.customer_id)
+
+
+def _read(row: InboundMessage, text: str) -> Reading:
     settings = MessagingSettings.current()
     words = Words.of(
         stop=settings.stop_words,
@@ -98,82 +177,25 @@ def _read(channel: str, address: str, body: str) -> Reading:
         start=settings.start_words,
         help_=settings.help_words,
     )
-    reading = keywords.read(body, words)
-    if reading == Reading.START and not _has_stopped(channel, address):
+    if row.channel == Channel.EMAIL:
+        reading = keywords.read_letter(row.subject, text, words)
+    else:
+        reading = keywords.read(text, words)
+    if reading == Reading.START and not _has_stopped(row):
         return Reading.MESSAGE  # "yes" is an answer to something else
     return reading
 
 
-def _has_stopped(channel: str, address: str) -> bool:
-    stops = Suppression.objects.of(channel, [hash_address(channel, address)]).filter(cause=Suppression.Cause.STOP)
-    return stops.exists()
+def _has_stopped(row: InboundMessage) -> bool:
+    hashes = [hash_address(row.channel, row.from_address)]
+    return Suppression.objects.of(row.channel, hashes).filter(cause=Suppression.Cause.STOP).exists()
 
 
-def _file(row: InboundMessage, customer: Customer, now: datetime) -> None:
-    if not row.body:
-        return
-    filed = tickets.receive_message(customer=customer, channel=row.channel, body=row.body, source=row.channel, now=now)
-    row.ticket = filed.ticket
-    row.save(update_fields=["ticket"])
+def _line(text: str, longest: int) -> str:
+    """On one line, since these go into headers and lists."""
+    return " ".join(_clean(text).split())[:longest]
 
 
-def _stop(row: InboundMessage, customer: Customer, now: datetime) -> None:
-    """Suppress the address, withdraw consent to marketing, and say so once."""
-    held = customer.consents.filter(channel=row.channel, state=State.IN, topic__is_marketing=True)
-    withdrew = sorted(held.values_list("topic__slug", flat=True))
-    stop = addresses.suppress(
-        row.channel, row.from_address, scope=Suppression.Scope.ALL, cause=Suppression.Cause.STOP, now=now,
-        detail={"withdrew": withdrew},
-    )  # fmt: skip
-    if stop is None:
-        return
-    marketing = Topic.objects.filter(is_marketing=True).values_list("slug", flat=True)
-    _record(row, customer, dict.fromkeys(marketing, State.OUT), now)
-    _answer(row, customer, "stop", f"stop:{stop.pk}", now)
-
-
-def _start(row: InboundMessage, customer: Customer, now: datetime) -> None:
-    """Lift what STOP did, and give back the consents that it took."""
-    lifted = addresses.lift(row.channel, row.from_address, causes=[Suppression.Cause.STOP], now=now)
-    slugs = {slug for stop in lifted for slug in stop.detail.get("withdrew", ())}
-    known = Topic.objects.filter(slug__in=slugs).values_list("slug", flat=True)
-    _record(row, customer, dict.fromkeys(known, State.IN), now)
-    _answer(row, customer, "start", f"start:{lifted[0].pk}", now)
-
-
-def _help(row: InboundMessage, customer: Customer, now: datetime) -> None:
-    """One answer an hour, or two answering machines would talk for ever."""
-    owner = hash_address(row.channel, row.from_address)[:32]
-    _answer(row, customer, "help", f"help:{owner}:{now:%Y%m%d%H}", now)
-
-
-def _record(row: InboundMessage, customer: Customer, states: dict[str, State], now: datetime) -> None:
-    if states:
-        consents.record_consents(
-            customer, {row.channel: states}, via=ConsentEvent.Via.KEYWORD, wording=row.body[:500], now=now
-        )
-
-
-def _answer(row: InboundMessage, customer: Customer, word: str, dedupe_key: str, now: datetime) -> None:
-    """Queue the shop's answer to a keyword, in the customer's language, to the very address that wrote."""
-    texts = MessagingSettings.current().replies.get(word, {})
-    body = texts.get(customer.language.partition("-")[0]) or texts.get("en") or next(iter(texts.values()), "")
-    topic = Topic.objects.filter(is_marketing=False).order_by("slug").first()
-    if not body or topic is None:
-        return  # the shop wants no answer
-    request = MessageRequest(
-        customer_id=customer.pk, channel=row.channel, topic=topic.slug, body=body, address=row.from_address,
-        is_answer=True, dedupe_key=dedupe_key, cause={"kind": "keyword", "keyword": word, "inbound": row.pk},
-    )  # fmt: skip
-    queue_messages([request], now=now)
-
-
-def _note_keyword(row: InboundMessage, customer: Customer, now: datetime) -> None:
-    fact = EventDraft(
-        name=RECEIVED,
-        customer_id=customer.pk,
-        occurred_at=now,
-        dedupe_key=f"inbound:{row.provider}:{row.provider_id}"[:200],
-        properties={"channel": row.channel, "keyword": row.reading, "text": row.body[:300]},
-    )
-    log.record_many([fact], now=now)
+def _clean(text: str) -> str:
+    """Without what a database cannot hold: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()

@@ -53,6 +53,7 @@ class Suppression(models.Model):
         STOP = "stop", _("asked us to stop")
         UNKNOWN_ADDRESS = "unknown_address", _("does not exist")
         BLOCKED = "blocked", _("blocks adverts")
+        LEFT = "left", _("left our channel")
         COMPLAINED = "complained", _("marked as spam")
         STAFF = "staff", _("by staff")
 

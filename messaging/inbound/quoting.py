@@ -1,0 +1,136 @@
+"""
+Which words of a letter are new? A pure function of its text.
+
+Mail programs put the letter that is answered below the answer (or above it), each in its own manner. What is found to
+be old is folded away, never thrown away; where somebody wrote between quoted lines, nothing is folded: those quotes
+are what the answers belong to.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# A line that says who wrote what follows, in one to three lines: Gmail, Apple Mail, Thunderbird, in English and Thai.
+_ATTRIBUTION = re.compile(
+    r"^\W*(?:(?:on|le|am|el)\b.{6,300}\b(?:wrote|écrit|schrieb|escribió)\s*:"
+    r"|(?:เมื่อ|ในวันที่|ใน วัน|วันที่).{6,300}(?:เขียน(?:ว่า|ข้อความว่า)?|ได้เขียนไว้ว่า)\s*:)\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+# What makes it one: a date, a time or an address; "On Monday my friend wrote:" is somebody's own sentence.
+_EVIDENCE = re.compile(r"\d|@")
+_LINES_OF_ATTRIBUTION = 3
+# "-----Original Message-----", "________________________________", "Begin forwarded message:"
+_DIVIDER = re.compile(
+    r"^\s*(?:-{3,}\s*(?:original message|forwarded message|ข้อความต้นฉบับ|ข้อความเดิม|ข้อความที่ส่งต่อ)\s*-{3,}"
+    r"|_{20,}|begin forwarded message:)\s*$",
+    re.IGNORECASE,
+)
+# Outlook's header of the letter below, without a divider: at least three of its lines together.
+_HEADER = re.compile(
+    r"^\W*(?:from|sent|date|to|cc|subject|จาก|ส่ง|ส่งเมื่อ|วันที่|ถึง|สำเนา|เรื่อง|หัวเรื่อง)\s*:\s?\S", re.IGNORECASE
+)
+_FIRST_OF_HEADER = re.compile(r"^\W*(?:from|จาก)\s*:", re.IGNORECASE)
+_LINES_OF_HEADER = 3
+# RFC 3676 §4.3: two hyphens and a space alone on a line; many programs lose the space.
+_SIGNATURE = re.compile(r"^-- ?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A letter in two parts: what is new, and what is folded; together they are the whole."""
+
+    new: str
+    quoted: str = ""
+
+
+def fold(text: str) -> Words:
+    """The new words of a letter, and the quoted ones with the signature; a letter of only old words is shown whole."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
+    start = _start_of_old(lines)
+    if start is None:
+        return _without_signature(lines)
+    if not _joined(lines[:start]):
+        return _below(lines, start)
+    return Words(_joined(_body_of(lines[:start])), _joined([*_signature_of(lines[:start]), *lines[start:]]))
+
+
+def _start_of_old(lines: list[str]) -> int | None:
+    """The line at which old words begin, if nothing new stands between or below them."""
+    for index, line in enumerate(lines):
+        if _DIVIDER.match(line) or _is_header(lines, index):
+            return index
+        length = _attribution(lines, index)
+        if length:
+            rest = _filled(lines[index + length :])
+            if not rest or not _is_quoted(rest[0]):
+                return index  # some programs do not mark what they quote
+            return index if _ends_quoted(lines[index + length :]) or not _joined(lines[:index]) else None
+        if _is_quoted(line) and (_ends_quoted(lines[index:]) or not _joined(lines[:index])):
+            return index
+    return None
+
+
+def _below(lines: list[str], start: int) -> Words:
+    """A letter that begins with what it answers: the new words are below, if there are any."""
+    end = start + (_attribution(lines, start) or 0)
+    while end < len(lines) and (not lines[end].strip() or _is_quoted(lines[end])):
+        end += 1
+    answer = lines[end:]
+    if not _joined(answer) or any(_is_quoted(line) for line in answer) or _DIVIDER.match(lines[start]):
+        return Words(_joined(lines))
+    body = _without_signature(answer)
+    return Words(body.new, _joined([*lines[:end], *([body.quoted] if body.quoted else [])]))
+
+
+def _without_signature(lines: list[str]) -> Words:
+    body = _body_of(lines)
+    return Words(_joined(body), _joined(_signature_of(lines))) if _joined(body) else Words(_joined(lines))
+
+
+def _body_of(lines: list[str]) -> list[str]:
+    return lines[: _signature_at(lines)]
+
+
+def _signature_of(lines: list[str]) -> list[str]:
+    return lines[_signature_at(lines) :]
+
+
+def _signature_at(lines: list[str]) -> int:
+    return next((index for index, line in enumerate(lines) if _SIGNATURE.match(line)), len(lines))
+
+
+def _attribution(lines: list[str], index: int) -> int:
+    """How many lines from here say "On … wrote:"; 0 when they do not. Programs break the line where it is long."""
+    if not lines[index].strip():
+        return 0
+    for length in range(1, _LINES_OF_ATTRIBUTION + 1):
+        said = " ".join(line.strip() for line in lines[index : index + length])
+        if _ATTRIBUTION.match(said) and _EVIDENCE.search(said):
+            return length
+    return 0
+
+
+def _is_header(lines: list[str], index: int) -> bool:
+    """ "From: … Sent: … To: …", as Outlook writes above the letter below."""
+    if not _FIRST_OF_HEADER.match(lines[index]):
+        return False
+    head = _filled(lines[index : index + 2 * _LINES_OF_HEADER])[:_LINES_OF_HEADER]
+    return len(head) == _LINES_OF_HEADER and all(_HEADER.match(line) for line in head)
+
+
+def _ends_quoted(lines: list[str]) -> bool:
+    """Nothing but quoted lines from here on, up to a signature."""
+    return all(_is_quoted(line) for line in _filled(_body_of(lines)))
+
+
+def _is_quoted(line: str) -> bool:
+    return line.lstrip().startswith(">")
+
+
+def _filled(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.strip()]
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(lines).strip()
