@@ -63,6 +63,9 @@ SCOPES = {
         Scope("flows:write", _("draft, publish and pause flows, and enrol customers"), "flows.edit"),
         Scope("templates:read", _("read templates"), "templates.view"),
         Scope("templates:write", _("add templates"), "templates.edit"),
+        Scope("broadcasts:read", _("read broadcasts and what came of them"), "broadcasts.view"),
+        Scope("broadcasts:write", _("draft broadcasts"), "broadcasts.edit"),
+        Scope("broadcasts:send", _("send, pause and cancel broadcasts"), "broadcasts.send"),
         Scope("messages:read", _("read the message log"), "messages.view"),
         Scope("messages:send", _("write to customers"), "messages.send"),
     )

@@ -68,6 +68,11 @@ PERMISSIONS = (
     Permission("flows.stop", _("Pause and resume flows"), CAMPAIGNERS),
     Permission("templates.view", _("See templates"), CAMPAIGNERS | {VIEWER}),
     Permission("templates.edit", _("Edit templates"), CAMPAIGNERS),
+    Permission("broadcasts.view", _("See broadcasts"), CAMPAIGNERS | {VIEWER}),
+    Permission("broadcasts.edit", _("Draft broadcasts"), CAMPAIGNERS),
+    # To more people than messaging.broadcasts.launch.ALONE only with the approval of somebody who may give it.
+    Permission("broadcasts.send", _("Send broadcasts, pause and cancel their own"), CAMPAIGNERS),
+    Permission("broadcasts.approve", _("Approve broadcasts to many, pause and cancel any"), LEADERS),
     Permission("messages.view", _("See the message log"), EVERYONE),
     Permission("messages.send", _("Write to a customer"), FRONT_LINE),
     Permission("suppressions.lift", _("Write again to an address that opted out"), frozenset({ADMIN})),

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     POISON = "poison"
     STOPPED = "stopped"
+    PAUSED = "paused"
 
     @property
     def label(self) -> str | Promise:
@@ -73,6 +74,7 @@ _LABELS: dict[Reason, str | Promise] = {
     Reason.TOO_MANY_ATTEMPTS: _("Given up after too many attempts"),
     Reason.POISON: _("Sending it stopped the worker again and again"),
     Reason.STOPPED: _("Cancelled before it was sent"),
+    Reason.PAUSED: _("Its broadcast is paused"),
 }
 
 

@@ -1,5 +1,6 @@
 """All messaging tables; import them from here."""
 
+from messaging.models.broadcast import Broadcast, BroadcastRecipient, BroadcastVariant
 from messaging.models.channel import ChannelSettings, ProviderState
 from messaging.models.inbound import InboundMessage
 from messaging.models.link import Click, ShortLink
@@ -13,6 +14,9 @@ from messaging.models.template import Template, TemplatePartial, TemplateVariant
 
 __all__ = [
     "Attempt",
+    "Broadcast",
+    "BroadcastRecipient",
+    "BroadcastVariant",
     "ChannelSettings",
     "Click",
     "FrequencyCap",

@@ -39,6 +39,10 @@ flows.publish           yes   yes     -        -     -       -
 flows.stop              yes   yes     yes      -     -       -
 templates.view          yes   yes     yes      -     -       yes
 templates.edit          yes   yes     yes      -     -       -
+broadcasts.view         yes   yes     yes      -     -       yes
+broadcasts.edit         yes   yes     yes      -     -       -
+broadcasts.send         yes   yes     yes      -     -       -
+broadcasts.approve      yes   yes     -        -     -       -
 messages.view           yes   yes     yes      yes   yes     yes
 messages.send           yes   yes     -        yes   yes     -
 suppressions.lift       yes   -       -        -     -       -

@@ -10,6 +10,9 @@ from django.urls import reverse
 from crm.lib.vault import seal
 from messaging.models import (
     Attempt,
+    Broadcast,
+    BroadcastRecipient,
+    BroadcastVariant,
     ChannelSettings,
     Click,
     FrequencyCap,
@@ -34,8 +37,9 @@ from tests.factories.messaging import MessageFactory, make_template
 pytestmark = pytest.mark.django_db
 
 MODELS = [
-    Attempt, ChannelSettings, Click, FrequencyCap, InboundMessage, Message, MessagingSettings, Price, ProviderState,
-    QuietHours, Receipt, SandboxText, ShortLink, Suppression, Template, TemplatePartial, TemplateVersion,
+    Attempt, Broadcast, BroadcastRecipient, BroadcastVariant, ChannelSettings, Click, FrequencyCap, InboundMessage,
+    Message, MessagingSettings, Price, ProviderState, QuietHours, Receipt, SandboxText, ShortLink, Suppression,
+    Template, TemplatePartial, TemplateVersion,
 ]  # fmt: skip
 
 
@@ -57,6 +61,11 @@ def something_of_everything() -> None:
     Click.objects.create(link=link, at=NOON)
     TemplatePartial.objects.create(slug="footer", language="en", text="Bye")
     Suppression.objects.create(channel="sms", address_hash="a" * 64, scope="all", cause="stop", since=NOON)
+    broadcast = Broadcast.objects.create(name="Spring", topic=message.topic, channel="sms")
+    BroadcastVariant.objects.create(broadcast=broadcast, number=1, body="Hi")
+    BroadcastRecipient.objects.create(
+        broadcast=broadcast, customer=message.customer, variant=1, due_at=NOON, message=message
+    )
     InboundMessage.objects.create(
         channel="sms", provider="x", provider_id="1", from_address="y", body="z", reading="message",
         customer=message.customer, received_at=NOON,
