@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import nh3
 
 LONGEST = 1_000_000  # characters of HTML that are read
+DEEPEST = 5  # quotes in quotes that are told apart
 _BLOCKS = frozenset({
     "p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "hr",
     "section", "article", "header", "footer",
@@ -97,4 +98,4 @@ class _Reader(HTMLParser):
         return bool(line)
 
     def _marks(self) -> str:
-        return "> " * self._depth
+        return "> " * min(self._depth, DEEPEST)
