@@ -39,6 +39,47 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ProviderCall',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(choices=[('sms', 'SMS'), ('email', 'Email'), ('line', 'LINE')], max_length=8, verbose_name='channel')),
+                ('provider', models.CharField(max_length=32, verbose_name='provider')),
+                ('what', models.CharField(max_length=8, verbose_name='door')),
+                ('method', models.CharField(max_length=8, verbose_name='method')),
+                ('query', models.JSONField(blank=True, default=dict, verbose_name='query')),
+                ('headers', models.JSONField(blank=True, default=dict, verbose_name='headers')),
+                ('body', models.BinaryField(verbose_name='body')),
+                ('told', models.JSONField(blank=True, default=dict, verbose_name='not worked off yet')),
+                ('received_at', models.DateTimeField(verbose_name='received')),
+                ('processed_at', models.DateTimeField(blank=True, null=True, verbose_name='worked off')),
+                ('retry_at', models.DateTimeField(verbose_name='next try')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
+                ('fault', models.CharField(blank=True, max_length=500, verbose_name='fault')),
+            ],
+            options={
+                'verbose_name': 'call of a provider',
+                'verbose_name_plural': 'calls of providers',
+                'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['retry_at'], name='provider_call_due'), models.Index(fields=['processed_at'], name='provider_call_processed')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RefusedCalls',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(blank=True, choices=[('sms', 'SMS'), ('email', 'Email'), ('line', 'LINE')], max_length=8, verbose_name='channel')),
+                ('code', models.CharField(max_length=32, verbose_name='reason')),
+                ('count', models.PositiveBigIntegerField(default=0, verbose_name='calls')),
+                ('last_at', models.DateTimeField(verbose_name='last')),
+                ('last_from', models.CharField(blank=True, max_length=45, verbose_name='from')),
+            ],
+            options={
+                'verbose_name': 'refused calls',
+                'verbose_name_plural': 'refused calls',
+                'ordering': ['-last_at'],
+                'constraints': [models.UniqueConstraint(fields=('channel', 'code'), name='refused_calls_unique')],
+            },
+        ),
+        migrations.CreateModel(
             name='FrequencyCap',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -468,6 +509,7 @@ class Migration(migrations.Migration):
                 ('approval_asked_at', models.DateTimeField(blank=True, null=True, verbose_name='approval asked for')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved')),
                 ('most_people', models.PositiveIntegerField(blank=True, null=True, verbose_name='people at most')),
+                ('is_settling', models.BooleanField(default=False, editable=False)),
                 ('halt', models.CharField(blank=True, choices=[('too_many', "It reaches more people than it may without a second person's approval."), ('bad_rule', 'Its audience cannot be read any more: a segment it speaks of is gone.')], max_length=12, verbose_name='stopped by itself')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
                 ('cursor', models.BigIntegerField(default=0, editable=False)),
@@ -520,10 +562,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'variants',
                 'ordering': ['broadcast', 'number'],
             },
-        ),
-        migrations.AddIndex(
-            model_name='broadcast',
-            index=models.Index(condition=models.Q(('state__in', ['scheduled', 'sending', 'paused'])), fields=['state'], name='broadcast_at_work'),
         ),
         migrations.AddIndex(
             model_name='broadcastrecipient',

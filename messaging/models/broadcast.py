@@ -27,7 +27,8 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
     def at_work(self, now: datetime) -> BroadcastQuerySet:
         """Those a worker has to look at: their time has come, and nobody has stopped them."""
         is_due = models.Q(state=Broadcast.State.SCHEDULED, starts_at__lte=now)
-        return self.filter(is_due | models.Q(state__in=[Broadcast.State.SENDING, Broadcast.State.PAUSED]))
+        is_under_way = models.Q(state__in=[Broadcast.State.SENDING, Broadcast.State.PAUSED])
+        return self.filter(is_due | is_under_way | models.Q(is_settling=True))
 
     def may_be_stopped_by(self, user: User, *, all_of_them: bool) -> BroadcastQuerySet:
         """Those that `user` may pause or cancel: `all_of_them`, or what they made or sent themselves."""
@@ -136,6 +137,8 @@ class Broadcast(models.Model):
     most_people = models.PositiveIntegerField(_("people at most"), null=True, blank=True)
 
     # How far it has come
+    # The messages already on the ledger do not follow its state yet: some are to be held, let go or cancelled.
+    is_settling = models.BooleanField(default=False, editable=False)
     halt = models.CharField(_("stopped by itself"), max_length=12, choices=Halt, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     cursor = models.BigIntegerField(default=0, editable=False)
@@ -148,14 +151,6 @@ class Broadcast(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = _("broadcast"), _("broadcasts")
-        # broadcasts.work: what is under way; a handful of rows however many there were.
-        indexes = [
-            models.Index(
-                fields=["state"],
-                name="broadcast_at_work",
-                condition=models.Q(state__in=["scheduled", "sending", "paused"]),
-            )
-        ]
 
     def __str__(self) -> str:
         return self.name
