@@ -92,7 +92,7 @@ def add_message(
         raise InvalidTicket("body", "is empty")
     if author not in Author.values:
         raise InvalidTicket("author", f"must be one of {', '.join(Author.values)}")
-    channel = channel or ticket.channel
+    channel = channel or (_last_channel(ticket) if author == Author.STAFF else "") or ticket.channel
     message = _add(ticket, author, body, staff, channel, now, now, quoted=quoted, sender=sender)
     if author == Author.CUSTOMER:
         reopened = not ticket.is_unsolved
@@ -229,6 +229,12 @@ def _add(
     message.save()
     log.record_many(message.facts(), now=now)
     return message
+
+
+def _last_channel(ticket: Ticket) -> str:
+    """How the customer last wrote on this ticket: an answer goes the same way."""
+    spoke = ticket.messages.filter(author=Author.CUSTOMER, sender="").exclude(channel="")
+    return spoke.order_by("-created_at", "-id").values_list("channel", flat=True).first() or ""
 
 
 def _save(ticket: Ticket, now: datetime) -> None:

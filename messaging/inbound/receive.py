@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -18,6 +20,7 @@ from messaging.models.suppression import hash_address
 
 LONGEST = 20_000  # characters kept of a text
 LONGEST_LETTER = 200_000  # and of a letter with all that it quotes
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,253}>")  # RFC 5322 §3.6.4, as lenient as safe
 
 
 class AlreadyReviewed(ValueError):
@@ -94,8 +97,8 @@ def _row(inbound: InboundIn, channel: str, now: datetime) -> InboundMessage:
         to_address=_line(inbound.to, 254),
         subject=_line(inbound.subject, 998),
         body=_clean(body).strip()[:longest],
-        message_id=_line(inbound.message_id, 255),
-        references=[_line(name, 255) for name in inbound.references[-threads.MOST_REFERENCES :]],
+        message_id=next(iter(_ids([inbound.message_id])), ""),
+        references=_ids(inbound.references)[-threads.MOST_REFERENCES :],
         reply_token=inbound.reply_token[:200],
         reading=Reading.MESSAGE,
         received_at=now,
@@ -189,6 +192,11 @@ def _read(row: InboundMessage, text: str) -> Reading:
 def _has_stopped(row: InboundMessage) -> bool:
     hashes = [hash_address(row.channel, row.from_address)]
     return Suppression.objects.of(row.channel, hashes).filter(cause=Suppression.Cause.STOP).exists()
+
+
+def _ids(names: Sequence[str]) -> list[str]:
+    """Message-IDs as they may go into a header of ours."""
+    return [found for name in names for found in _MESSAGE_ID.findall(_clean(name))]
 
 
 def _line(text: str, longest: int) -> str:
