@@ -23,6 +23,7 @@ TICK = (
     "crm.tasks.refresh_segments",
     STEPS,
     "messaging.tasks.send_due",
+    "messaging.tasks.work_off_calls",
     "journeys.tasks.replay_journeys",
     "journeys.tasks.run_backtests",
     "messaging.tasks.reconcile",
@@ -44,6 +45,8 @@ NIGHT = time(3, 0)
 NIGHTLY = (
     Nightly("assess-health", "journeys.tasks.assess_health", NIGHT),
     Nightly("forget-lateness", "journeys.tasks.forget_lateness", time(3, 10)),
+    Nightly("forget-calls", "messaging.tasks.forget_calls", time(3, 15)),
+    Nightly("forget-clicks", "messaging.tasks.forget_clicks", time(3, 20)),
     Nightly("prune", "crm.tasks.prune", time(3, 10)),
     Nightly("refresh-segments", "crm.tasks.refresh_all_segments", time(3, 5)),
 )

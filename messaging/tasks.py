@@ -6,8 +6,11 @@ from crm.lib.rounds import work_off
 from messaging.outbox import sender
 from messaging.outbox.queue import BELL
 from messaging.outbox.reconcile import reconcile as settle
+from messaging.services import clicks
+from messaging.services import calls
 
 PER_ROUND = 1_000
+CALLS_PER_ROUND = 50
 
 
 def send_due() -> str:
@@ -20,3 +23,19 @@ def reconcile() -> str:
     """Clear up after workers that died and answers that were lost."""
     counts = settle(now=timezone.now())
     return ", ".join(f"{state} {n}" for state, n in sorted(counts.items())) or "nothing unclear"
+
+
+def work_off_calls() -> str:
+    """Try again what providers told us and could not be worked off when it came."""
+    total = work_off(lambda: calls.work_off_calls(now=timezone.now(), limit=CALLS_PER_ROUND))
+    return f"{total} calls"
+
+
+def forget_calls() -> str:
+    """Delete what providers told us and what has served its time. Nightly."""
+    return f"{calls.forget_calls(now=timezone.now())} calls deleted"
+
+
+def forget_clicks() -> str:
+    """Take the networks off old clicks. Nightly."""
+    return f"{clicks.forget_addresses(now=timezone.now())} forgotten"

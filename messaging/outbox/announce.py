@@ -12,6 +12,7 @@ SENT = "Message Sent"
 DELIVERED = "Message Delivered"
 WITHHELD = "Message Withheld"
 FAILED = "Message Failed"
+CLICKED = "Message Clicked"
 TEXT_SHOWN = 300  # characters of the text that the timeline shows
 
 
@@ -54,3 +55,7 @@ def withheld(message: Message, at: datetime) -> EventDraft:
 
 def failed(message: Message, at: datetime) -> EventDraft:
     return fact(FAILED, message, at, reason=message.reason, detail=message.detail)
+
+
+def clicked(message: Message, at: datetime, *, url: str) -> EventDraft:
+    return fact(CLICKED, message, at, url=url)

@@ -23,12 +23,14 @@ from messaging.channels.base import (
     Uncertain,
 )
 from messaging.channels.reasons import Reason
-from messaging.models import Attempt, ChannelSettings, Message
-from messaging.outbox import announce, claims, clearance, flow, results
+from messaging.models import Attempt, ChannelSettings, Message, ShortLink
+from messaging.outbox import announce, claims, clearance, flow, results, threads
 from messaging.outbox.claims import Claim
 from messaging.outbox.clearance import SOON
 from messaging.outbox.facts import Rules, consents_of, suppressions_of
 from messaging.outbox.results import Call
+from messaging.outbox.threads import ALONE, Thread
+from messaging.rendering import links
 from messaging.rendering.letters import CannotCompose, Letter, Letters
 from messaging.selectors.prices import Prices
 
@@ -51,6 +53,7 @@ class Delivery:
         self._now = now
         self._started = time.monotonic()
         self._waiting: deque[Ready] = deque()
+        self._threads: dict[int, Thread] = {}
         self._flying: dict[str, tuple[Message, float]] = {}
         # Set when nothing more may start; what is left goes back in line for then.
         self._halted_until: datetime | None = None
@@ -81,6 +84,7 @@ class Delivery:
     def _compose(self, messages: Collection[Message]) -> list[Ready]:
         """The letters of `messages`; those that cannot be written end here, each on its own."""
         letters = Letters(messages, self._rules.shop)
+        self._threads = threads.threads_of(messages, self._channel, now=self._now)
         ready, failed = [], []
         for message in messages:
             try:
@@ -100,7 +104,7 @@ class Delivery:
                 return
             for message, letter in self._mark(chunk):
                 self._flying[message.key] = (message, time.monotonic())
-                yield _parcel(message, letter, self._channel, self._now)
+                yield _parcel(message, letter, self._channel, self._now, self._threads.get(message.pk, ALONE))
 
     def _may_go_on(self) -> bool:
         """Asked before every few calls: kill switch, a worker told to stop, and enough of the lease left for a call."""
@@ -139,6 +143,7 @@ class Delivery:
             for message, _ in going
         ]
         bulk.insert_new(Attempt, tries, unique=("message_id", "token"))
+        bulk.insert_new(ShortLink, _links(going, self._now), unique=("token",))
         self._withhold(stopped, wishes)
         return going
 
@@ -211,11 +216,22 @@ def _put_text(message: Message, letter: Letter, now: datetime) -> None:
     message.wire_at = now
 
 
+def _links(going: Sequence[Ready], now: datetime) -> list[ShortLink]:
+    """What the short links in these letters lead to. A letter that is sent again has the same ones."""
+    return [
+        bulk.new_row(
+            ShortLink, token=link.token, message_id=message.pk, url=link.url, is_way_out=link.is_way_out, created_at=now
+        )
+        for message, letter in going
+        for link in letter.short
+    ]
+
+
 def _text_row(message: Message, token: str) -> dict[str, object]:
     return {"id": message.pk, "lease_token": token, **{name: getattr(message, name) for name in _TEXT}}
 
 
-def _parcel(message: Message, letter: Letter, channel: ChannelSettings, now: datetime) -> Parcel:
+def _parcel(message: Message, letter: Letter, channel: ChannelSettings, now: datetime, thread: Thread) -> Parcel:
     return Parcel(
         key=message.key,
         to=message.address,
@@ -226,4 +242,9 @@ def _parcel(message: Message, letter: Letter, channel: ChannelSettings, now: dat
         body=letter.body,
         html=letter.html,
         unsubscribe_url=letter.unsubscribe_url,
+        reply_to=thread.reply_to,
+        in_reply_to=thread.in_reply_to,
+        references=thread.references,
+        reply_token=thread.reply_token,
+        receipts_url=links.receipts_url(channel.hook_token),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,13 @@ from crm.models import Channel, Shop
 from messaging.channels.reasons import Reason
 from messaging.models import Message, TemplateVariant, TemplateVersion
 from messaging.rendering import links
-from messaging.texts import liquid, sms
+from messaging.rendering.shortening import LinkRules, Shortened, Shortener
+from messaging.texts import liquid, sms, urls
 
 if TYPE_CHECKING:
     from messaging.selectors.recipients import Addressee
 
 MAX_SEGMENTS = 10
-_URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 
 
 class CannotCompose(Exception):
@@ -36,7 +35,10 @@ class CannotCompose(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """The text that leaves. `segments` is 0 unless it is an SMS; `unsubscribe_url` is "" for service messages."""
+    """
+    The text that leaves. `segments` is 0 unless it is an SMS; `unsubscribe_url` is "" for service messages; `short` are
+    the links of our own domain in it.
+    """
 
     body: str
     language: str
@@ -45,6 +47,7 @@ class Letter:
     segments: int = 0
     version_id: int | None = None
     unsubscribe_url: str = ""
+    short: tuple[Shortened, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,11 @@ class _Source:
 
 
 class Letters:
-    """Composes the letters of a batch. Loading costs two queries, whatever the batch; parsing happens once a text."""
+    """Composes the letters of a batch. Loading costs three queries, whatever the batch; parsing happens once a text."""
 
     def __init__(self, messages: Iterable[Message], shop: Shop) -> None:
         self._shop = shop
+        self._link_rules = LinkRules.current()
         self._versions = live_versions({message.template_id for message in messages if message.template_id})
 
     def compose(self, message: Message, customer: Addressee) -> Letter:
@@ -72,7 +76,7 @@ class Letters:
         """
         source = self._source(message)
         if message.is_literal:
-            return _finish(message, source, source.subject, source.body, "")
+            return self._finish(message, source, source.subject, source.body, "")
         context = context_for(message, customer, self._shop)
         try:
             subject, body, html = (
@@ -81,7 +85,31 @@ class Letters:
             )
         except (liquid.InvalidTemplate, liquid.RenderFailed) as error:
             raise CannotCompose(Reason.TEMPLATE_ERROR, str(error)) from error
-        return _finish(message, source, subject, body, html)
+        return self._finish(message, source, subject, body, html)
+
+    def _finish(self, message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:
+        body = body.strip()
+        if not body:
+            raise CannotCompose(Reason.TEMPLATE_ERROR, "the text is empty")
+        shortener = None
+        if self._link_rules.shortens(message.channel):
+            shortener = Shortener(self._link_rules, message.public_id, with_ways_out=message.channel != Channel.EMAIL)
+            body, html = shortener.text(body), shortener.html(html)
+        short = shortener.made if shortener else ()
+        if message.channel == Channel.EMAIL:
+            return _email(message, source, subject, body, html, short)
+        segments = self._segments(body) if message.channel == Channel.SMS else 0
+        return Letter(body, source.language, segments=segments, version_id=source.version_id, short=short)
+
+    def _segments(self, body: str) -> int:
+        """What an SMS takes, and that it may go: not too long, and its links where they are registered."""
+        segments = sms.measure(body).segments
+        if segments > MAX_SEGMENTS:
+            raise CannotCompose(Reason.TEMPLATE_ERROR, f"{segments} segments; at most {MAX_SEGMENTS} are sent")
+        registered = self._link_rules.registered
+        if registered and (stranger := next(urls.strangers(body, registered), None)):
+            raise CannotCompose(Reason.TEMPLATE_ERROR, f"link_domain_not_registered: {stranger[0]}")
+        return segments
 
     def _source(self, message: Message) -> _Source:
         language = message.language or self._shop.language
@@ -93,7 +121,7 @@ class Letters:
         variant = nearest(list(version.variants.all()), language, self._shop.language) if version else None
         if version is None or variant is None:
             raise CannotCompose(Reason.NO_TEMPLATE, "nothing is published")
-        return _Source(variant.subject, variant.body, variant.html, variant.language, version.pk)
+        return _Source(variant.subject, variant.final_body, variant.final_html, variant.language, version.pk)
 
 
 def live_versions(template_ids: Iterable[int]) -> dict[int, TemplateVersion]:
@@ -156,26 +184,16 @@ def as_html(text: str, language: str) -> str:
 
 def _with_links(text: str) -> str:
     pieces, end = [], 0
-    for url in _URL.finditer(text):
+    for url in urls.URL.finditer(text):
         address = escape(url[0])
         pieces += [escape(text[end : url.start()]), f'<a href="{address}">{address}</a>']
         end = url.end()
     return "".join([*pieces, escape(text[end:])])
 
 
-def _finish(message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:
-    body = body.strip()
-    if not body:
-        raise CannotCompose(Reason.TEMPLATE_ERROR, "the text is empty")
-    if message.channel == Channel.EMAIL:
-        return _email(message, source, subject, body, html)
-    segments = sms.measure(body).segments if message.channel == Channel.SMS else 0
-    if segments > MAX_SEGMENTS:
-        raise CannotCompose(Reason.TEMPLATE_ERROR, f"{segments} segments; at most {MAX_SEGMENTS} are sent")
-    return Letter(body, source.language, segments=segments, version_id=source.version_id)
-
-
-def _email(message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:
+def _email(
+    message: Message, source: _Source, subject: str, body: str, html: str, short: tuple[Shortened, ...]
+) -> Letter:
     """Adds to marketing the way out that law and mailbox providers ask for, unless the text has it."""
     html = html.strip() or as_html(body, source.language)
     way_out = ""
@@ -190,8 +208,9 @@ def _email(message: Message, source: _Source, subject: str, body: str, html: str
     # A line break would start another header.
     subject = " ".join(subject.split())
     return Letter(
-        body, source.language, subject=subject, html=html, version_id=source.version_id, unsubscribe_url=way_out
-    )
+        body, source.language, subject=subject, html=html, version_id=source.version_id, unsubscribe_url=way_out,
+        short=short,
+    )  # fmt: skip
 
 
 def _before_the_end(html: str, more: str) -> str:

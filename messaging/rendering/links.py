@@ -29,6 +29,21 @@ def preferences_url(customer_id: uuid.UUID) -> str:
     return _absolute("preferences", token)
 
 
+def hook_url(token: str) -> str:
+    """The address of a channel's one door, for providers that call one address with everything they have to tell."""
+    return settings.SITE_URL + reverse("messaging_public:hook", args=[token])
+
+
+def receipts_url(token: str) -> str:
+    """Where a channel's provider reports what became of messages."""
+    return _door(token, "receipts")
+
+
+def inbound_url(token: str) -> str:
+    """Where a channel's provider hands over what people write."""
+    return _door(token, "inbound")
+
+
 def read_unsubscribe(token: str) -> uuid.UUID:
     """
     The message's public id.
@@ -53,6 +68,15 @@ def read_preferences(token: str) -> uuid.UUID:
         return uuid.UUID(hex=_settings().unsign(token, max_age=PREFERENCES_AGE))
     except (signing.BadSignature, ValueError) as error:
         raise BadLink from error
+
+
+def _door(token: str, what: str) -> str:
+    return settings.SITE_URL + reverse("messaging_public:door", args=[token, what])
+
+
+def is_way_out(url: str) -> bool:
+    """Whether `url` is one of our own pages for opting out."""
+    return url.startswith((f"{settings.SITE_URL}/u/", f"{settings.SITE_URL}/preferences/"))
 
 
 def _opt_out() -> signing.Signer:

@@ -42,7 +42,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             wishes.unsubscribe(message, now=timezone.now(), visitor=_visitor(request))
         return _page("unsubscribed", message.customer if message else None, message=message)
     if message is None:
-        return _bad_link(request)
+        return bad_link(request)
     return _page("unsubscribe", message.customer, message=message)
 
 
@@ -53,7 +53,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """The preference centre: what to write about, on which channel."""
     customer = _customer(token)
     if customer is None:
-        return _bad_link(request)
+        return bad_link(request)
     saved = request.method == "POST"
     if saved:
         wanted = set(request.POST)
@@ -102,7 +102,7 @@ def _visitor(request: HttpRequest) -> Visitor:
     return Visitor(ip=ip_of(request) or None, user_agent=request.headers.get("User-Agent", "")[:200])
 
 
-def _bad_link(request: HttpRequest) -> HttpResponse:
+def bad_link(request: HttpRequest) -> HttpResponse:
     """The same page for every bad link, and none at all for somebody who tries many."""
     allowance = rates.take(f"bad-link:{ip_of(request)}", limit=BAD_LINKS_PER_MINUTE, now=timezone.now())
     if not allowance.allowed:
