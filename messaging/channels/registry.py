@@ -10,11 +10,15 @@ import orjson
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from messaging.channels.base import Provider
+from messaging.channels.base import ConfigFault, Provider
 
 
 class UnknownProvider(LookupError):
     """The channel names a provider that MESSAGING_PROVIDERS does not list."""
+
+
+class FaultySettings(UnknownProvider):
+    """The channel's settings are not, or no longer, what its provider takes; the message names the first fault."""
 
 
 def names() -> list[str]:
@@ -31,19 +35,36 @@ def _carries(kind: type[Provider], channel: str) -> bool:
     return not kind.traits.channels or channel in kind.traits.channels
 
 
+def faults(name: str, config: Mapping[str, Any]) -> list[ConfigFault]:
+    """
+    What is wrong with `config` as the settings of the provider `name`.
+
+    Raises:
+        UnknownProvider: no such name.
+    """
+    return _kind(name).check(config)
+
+
 def provider(name: str, config: Mapping[str, Any]) -> Provider:
     """
     The provider `name` with `config`; one object per configuration, so that connections stay open between ticks.
 
     Raises:
-        UnknownProvider: no such name.
+        UnknownProvider: no such name; FaultySettings: it could not be made from them.
     """
-    path = settings.MESSAGING_PROVIDERS.get(name)
-    if path is None:
-        raise UnknownProvider(f"{name!r} is not among {', '.join(names())}")
-    return _made(path, orjson.dumps(dict(config), option=orjson.OPT_SORT_KEYS))
+    return _made(_kind(name), orjson.dumps(dict(config), option=orjson.OPT_SORT_KEYS))
 
 
 @lru_cache(maxsize=64)
-def _made(path: str, config: bytes) -> Provider:
-    return cast("Provider", import_string(path)(orjson.loads(config)))
+def _made(kind: type[Provider], config: bytes) -> Provider:
+    read = orjson.loads(config)
+    for fault in kind.check(read):
+        raise FaultySettings(f"{fault.path}: {fault.message}")
+    return cast("Any", kind)(read)  # type: ignore[no-any-return]
+
+
+def _kind(name: str) -> type[Provider]:
+    path = settings.MESSAGING_PROVIDERS.get(name)
+    if path is None:
+        raise UnknownProvider(f"{name!r} is not among {', '.join(names())}")
+    return cast("type[Provider]", import_string(path))

@@ -5,12 +5,13 @@ may have the message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
@@ -18,6 +19,7 @@ import orjson
 from messaging.channels.base import (
     Accepted,
     AccountRefused,
+    Failure,
     NeverSent,
     Outcome,
     Parcel,
@@ -31,6 +33,7 @@ from messaging.channels.courier import Courier, Deliver
 # Of an answer so much is read; no gateway has more to say.
 MOST_READ = 100_000
 USER_AGENT = "Waymark/1"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,36 @@ class Answer:
 
 class Wire:
     """
-    The open connections to one account. Made with its provider, used by its worker's one sending thread, never closed:
-    they end with the worker.
+    The open connections to one account. Made with its provider, used by its worker's one sending thread, and closed
+    when either ends.
     """
 
     def __init__(self, traits: Traits) -> None:
         self._courier = Courier(in_flight=traits.in_flight, timeout=traits.timeout)
         self._timeout = traits.timeout.total_seconds()
-        self._in_flight = traits.in_flight
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: list[aiohttp.ClientSession] = []  # at most one; made by the first call
+        weakref.finalize(self, _hang_up, self._courier, self._sessions)
 
     def carry(self, parcels: Iterator[Parcel], deliver: Deliver) -> Iterator[tuple[Parcel, Outcome]]:
         """`deliver` each, many at a time; see `Courier.carry`."""
         return self._courier.carry(parcels, deliver)
+
+    def ask(self, keys: Sequence[str], question: Callable[[str], Awaitable[Found]]) -> dict[str, Found]:
+        """
+        Put `question` about each key, many at a time, up to three times; return every answer.
+
+        Raises:
+            Failure: one had none: to be told nothing is not to be told "no".
+        """
+        answers: dict[str, Found] = {}
+        for last in (False, False, True):
+            open_keys = [key for key in keys if key not in answers]
+            for key, found in self._courier.carry(iter(open_keys), question):
+                if not isinstance(found, Failure):
+                    answers[key] = found
+                elif last:
+                    raise found
+        return answers
 
     async def call(self, method: str, url: str, **options: Any) -> Answer:
         """
@@ -70,7 +90,7 @@ class Wire:
         """
         try:
             async with self._open().request(method, url, allow_redirects=False, **options) as answer:
-                raw = await answer.content.read(MOST_READ)
+                raw = await _read(answer.content)
                 return Answer(answer.status, answer.headers, raw.decode(errors="replace"), _json(raw))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NeverSent(f"{type(error).__name__}: {error}") from error
@@ -78,8 +98,8 @@ class Wire:
             raise Uncertain(f"{type(error).__name__}: {error}") from error
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+        if not self._sessions:
+            session = aiohttp.ClientSession(
                 # The courier's limit is the limit. A server closes idle connections after a minute or so; one that it
                 # closes as we write would leave a message unclear, so ours are closed before.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
@@ -88,7 +108,15 @@ class Wire:
                 headers={"User-Agent": USER_AGENT},
                 json_serialize=_dumps,
             )
-        return self._session
+            # It would repeat a GET or PUT whose connection broke off, and with some gateways a GET sends a text. There
+            # is no option for it.
+            session._retry_connection = False
+            self._sessions.append(session)
+        return self._sessions[0]
+
+
+def _hang_up(courier: Courier, sessions: list[aiohttp.ClientSession]) -> None:
+    courier.close(*(session.close() for session in sessions))
 
 
 def refuse(answer: Answer, *, now: datetime) -> None:
@@ -133,6 +161,14 @@ def accepted(reference: object) -> Accepted:
     if isinstance(reference, str | int) and not isinstance(reference, bool) and 0 < len(str(reference)) <= 200:
         return Accepted(str(reference))
     raise Uncertain("accepted, but the answer has no reference")
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """The body, as far as anybody reads: it comes in pieces."""
+    raw = bytearray()
+    while len(raw) < MOST_READ and (piece := await content.read(MOST_READ - len(raw))):
+        raw += piece
+    return bytes(raw)
 
 
 def _json(raw: bytes) -> Any:

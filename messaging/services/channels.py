@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from crm.lib import bell
+from messaging.channels import registry
 from messaging.models import ChannelSettings, MessagingSettings
+from messaging.models.channel import new_hook_token
 from messaging.outbox import flow
 from messaging.outbox.queue import BELL
 
@@ -20,27 +23,45 @@ def connect_channel(
     """
     Have `channel` go out through `provider`, from now on.
 
-    Another provider, or other credentials, close an open circuit: it was about the old ones.
+    Another provider, or other credentials, close an open circuit: it was about the old ones. Another provider also gets
+    doors of its own, so that the last one no longer knows the way in.
 
     Args:
         config: the provider's settings and credentials; None keeps those there are. Another provider starts without.
 
     Raises:
-        django.core.exceptions.ValidationError: a provider that does not carry this channel, or a bad sender.
+        django.core.exceptions.ValidationError: a provider that does not carry this channel, a bad sender, or settings
+            with faults: those are on "config", each with its path.
     """
     row = ChannelSettings.objects.select_for_update().filter(channel=channel).first() or ChannelSettings(
         channel=channel
     )
-    is_new_account = row.provider != provider or config is not None
+    is_new_provider = row.provider != provider
+    is_new_account = is_new_provider or config is not None
     if is_new_account:
         row.config = dict(config or {})
+    if is_new_provider:
+        row.hook_token = new_hook_token()
     row.provider, row.sender, row.max_per_second = provider, sender.strip(), max_per_second
     row.full_clean()
+    refuse_faults(provider, row.config)
     row.save()
     if is_new_account:
         flow.close_circuit(row)
         bell.ring(BELL)
     return row
+
+
+def refuse_faults(provider: str, config: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        django.core.exceptions.ValidationError: on "config", what `provider` finds wrong with its settings.
+    """
+    found = [
+        f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in registry.faults(provider, config)
+    ]
+    if found:
+        raise ValidationError({"config": found})
 
 
 def switch_channel(row: ChannelSettings, *, on: bool) -> None:

@@ -1,0 +1,92 @@
+"""The texts of a request in Liquid, and what they may say of the message. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import phonenumbers
+
+from messaging.channels.base import Parcel
+from messaging.texts import liquid, sms
+
+KEY = "key"
+# The host is nobody's to choose but the administrator's: no variable stands before the path.
+_URL = re.compile(r"https?://[^\s/?#{}@\\]+([/?][^#]*)?")
+_VARIABLE = re.compile(r"\{\{|\{%")
+_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
+_ENCODED = re.compile(r"\{\{[^}]*\|\s*url_encode\b")
+
+
+def local_number(e164: str) -> str:
+    """A number as it is dialled at home: "+66812345678" → "0812345678". What is no number stays as it is."""
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return e164
+    return re.sub(r"\D", "", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
+
+
+# What a text may say, as `message.<name>`.
+VARIABLES: Mapping[str, Callable[[Parcel], Any]] = {
+    KEY: lambda parcel: parcel.key,
+    "to": lambda parcel: parcel.to,
+    "to_digits": lambda parcel: parcel.to.removeprefix("+"),
+    "to_local": lambda parcel: local_number(parcel.to),
+    "body": lambda parcel: parcel.body,
+    "sender": lambda parcel: parcel.sender,
+    "segments": lambda parcel: sms.measure(parcel.body).segments,
+    "encoding": lambda parcel: sms.encoding_of(parcel.body),
+    "is_unicode": lambda parcel: sms.encoding_of(parcel.body) == "UCS-2",
+    "receipts_url": lambda parcel: parcel.receipts_url,
+}
+
+
+def is_known(segments: Sequence[Any]) -> bool:
+    """May a text name this path, e.g. ["message", "to"]?"""
+    return len(segments) == 2 and segments[0] == "message" and segments[1] in VARIABLES.keys()  # noqa: SIM118
+
+
+def parse(text: str) -> liquid.Template:
+    """
+    Raises:
+        messaging.texts.liquid.InvalidTemplate: it is no Liquid, or names what is not offered.
+    """
+    return liquid.parse(text, is_known=is_known)
+
+
+def has_variables(text: str) -> bool:
+    """Whether there is anything to fill in."""
+    return _VARIABLE.search(text) is not None
+
+
+def names_in(template: liquid.Template) -> set[str]:
+    """The variables that a text names, without "message."."""
+    return {str(path[1]) for path in template.paths}
+
+
+def check_text(text: str) -> tuple[str, set[str]]:
+    """What is wrong with a text ("" for nothing), and the variables that it names."""
+    try:
+        return "", names_in(parse(text))
+    except liquid.InvalidTemplate as error:
+        return (f"line {error.line}: {error}" if error.line > 1 else str(error)), set()
+
+
+def check_url(text: str) -> str:
+    """
+    Return `text` when it is an address to call; its path and query may name variables.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _URL.fullmatch(text) or any(character in text for character in "\r\n\t\x00"):
+        raise ValueError("is not an address such as https://gateway.example/send")
+    host = re.split(r"[/?#]", text.split("://", 1)[1], maxsplit=1)[0]
+    found = _PORT.fullmatch(host)
+    if found is None or (found[2] and int(found[2][1:]) > 65_535):
+        raise ValueError("has no host that could be called")
+    if _ENCODED.search(text):
+        raise ValueError("needs no url_encode: what variables bring into an address is encoded anyhow")
+    return text
