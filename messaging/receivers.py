@@ -11,6 +11,7 @@ from crm.models import Customer, Event
 from messaging import (
     conditions,  # noqa: F401 - importing it registers our leaf of the rule grammar
     health,  # noqa: F401 - and our checks
+    metrics,  # noqa: F401 - and our figures
 )
 from messaging import events as vocabulary  # noqa: F401 - and our facts
 from messaging.models import InboundMessage, Message

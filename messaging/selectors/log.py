@@ -62,7 +62,15 @@ def in_view(rows: QuerySet[Message], key: str) -> QuerySet[Message]:
 
 
 def matching(
-    user: User, *, text: str = "", channel: str = "", topic: str = "", template: str = "", flow: str = ""
+    user: User,
+    *,
+    text: str = "",
+    channel: str = "",
+    topic: str = "",
+    template: str = "",
+    flow: str = "",
+    provider: str = "",
+    reason: str = "",
 ) -> QuerySet[Message]:
     """
     The messages `user` may see, narrowed; "" leaves a criterion out.
@@ -70,13 +78,16 @@ def matching(
     Args:
         text: a part of the customer's name, or of any address they have or had.
         topic, template, flow: slugs.
+        reason: a code of messaging.channels.reasons.
     """
     rows = Message.objects.visible_to(user)
     if text:
         rows = rows.filter(_of(user, text))
     if flow:
         rows = rows.by_flow(flow)
-    exact = {"channel": channel, "topic__slug": topic, "template__slug": template}
+    exact = {
+        "channel": channel, "topic__slug": topic, "template__slug": template, "provider": provider, "reason": reason,
+    }  # fmt: skip
     return rows.filter(**{name: value for name, value in exact.items() if value})
 
 

@@ -19,6 +19,8 @@ from crm.lib.paging import Sort, bounded_count
 from crm.models import Channel, Topic
 from crm.selectors.search import clean
 from crm.views.parts import Choice, choice_of, done, found, next_url, page_of, refused
+from messaging.channels import registry
+from messaging.channels.reasons import Reason
 from messaging.models import Message, Template
 from messaging.outbox.cancel import cancel_message
 from messaging.outbox.reconcile import NotUnclear, resolve_unclear
@@ -77,11 +79,16 @@ def _choices(request: HttpRequest) -> list[Choice]:
     flow = request.GET.get("flow", "")[:64]
     # Any flow may be asked for by a link from its page; the list offers those that wrote lately.
     flows = sorted({*log.recent_flows(), flow} - {""})
+    # And so may a provider that this installation knows no more.
+    provider = request.GET.get("provider", "")[:32]
+    providers = sorted({*registry.names(), provider} - {""})
     return [
         choice_of(request, "channel", _("Channel"), Channel.choices),
         choice_of(request, "topic", _("Topic"), topics),
         choice_of(request, "template", _("Template"), list(templates.items())),
         Choice("flow", _("Flow"), [(slug, slug) for slug in flows], flow),
+        Choice("provider", _("Provider"), [(name, name) for name in providers], provider),
+        choice_of(request, "reason", _("Reason"), [(str(reason), reason.label) for reason in Reason]),
     ]
 
 

@@ -7,8 +7,10 @@ import time_machine
 
 from crm.models import Heartbeat
 from journeys.models import Lateness
+from messaging.models import Attempt, ChannelSettings, Message, ProviderState, Receipt
 from tests.factories.crm import NOON
 from tests.factories.journeys import EnrolmentFactory
+from tests.factories.messaging import MessageFactory
 
 TOKEN = "a-token-of-the-monitor"
 
@@ -70,3 +72,32 @@ def test_lateness_backlog_and_heartbeat_are_told(scrape):
         "waymark_tasks_queued 0",
         "waymark_worker_heartbeat_age_seconds 7",
     }
+
+
+@pytest.mark.django_db
+def test_messages_queues_calls_circuits_and_strange_receipts_are_told(scrape):
+    MessageFactory(due_at=NOON - timedelta(seconds=90))
+    MessageFactory(due_at=NOON + timedelta(days=1))
+    unclear = MessageFactory(state=Message.State.UNKNOWN)
+    MessageFactory(state=Message.State.DELIVERED)
+    calls = [(0, "accepted"), (1, ""), (61, "refused")]
+    for number, (minutes, outcome) in enumerate(calls):
+        Attempt.objects.create(
+            message=unclear, token=str(number), provider="sandbox", started_at=NOON - timedelta(minutes=minutes),
+            outcome=outcome,
+        )  # fmt: skip
+    for row in ChannelSettings.objects.filter(channel="sms"):
+        ProviderState.objects.create(channel=row, breaker="open")
+    Receipt.objects.create(provider="sandbox", event_id="1", news="sent", occurred_at=NOON, received_at=NOON)
+
+    assert [
+        line for line in scrape() if line.startswith(("waymark_message", "waymark_provider", "waymark_receipt"))
+    ] == [
+        'waymark_message_queue_age_seconds{channel="sms"} 90',
+        'waymark_messages{channel="sms",state="queued"} 2',
+        'waymark_messages{channel="sms",state="unknown"} 1',
+        'waymark_provider_calls{outcome="none",provider="sandbox"} 1',
+        'waymark_provider_calls{outcome="accepted",provider="sandbox"} 1',
+        'waymark_provider_circuit_closed{channel="sms"} 0',
+        "waymark_receipts_unmatched 1",
+    ]
