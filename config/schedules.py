@@ -22,6 +22,7 @@ TICK = (
     "crm.tasks.flag_late",
     "crm.tasks.refresh_segments",
     STEPS,
+    "messaging.tasks.send_broadcasts",
     "messaging.tasks.send_due",
     "messaging.tasks.work_off_calls",
     "journeys.tasks.replay_journeys",
@@ -34,6 +35,7 @@ TICK = (
 BELLS = {
     "run_due": STEPS,
     "deliver_hooks": "crm.tasks.deliver_hooks",
+    "send_broadcasts": "messaging.tasks.send_broadcasts",
     "send_due": "messaging.tasks.send_due",
     "refresh_segments": "crm.tasks.refresh_segments",
     "replay_journeys": "journeys.tasks.replay_journeys",

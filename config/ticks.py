@@ -14,7 +14,10 @@ from crm.services import purchases, segments
 from journeys.flows import by_calendar, work
 from journeys.models import Enrolment, Intake
 from journeys.stages import health, replaying
+from messaging.models import ProviderCall
+from messaging.broadcasts import work as broadcasts
 from messaging.outbox import reconcile, sender
+from messaging.services import calls
 
 
 def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
@@ -28,7 +31,9 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
         "late": purchases.flag_late(now=now, limit=limit),
         "segments": segments.refresh_asked(now=now),
         "steps": work.work_due(now=now, limit=limit),
+        "broadcasts": broadcasts.work_due(now=now, limit=limit),
         "reconciled": reconcile.reconcile(now=now).total(),
+        "heard": calls.work_off_calls(now=now, limit=limit),
         "messages": sender.send_due(now=now, limit=limit).total(),
         "calls": deliver.deliver_due(now=now, limit=limit).total(),
         "judged": _judge_anew(now),
@@ -52,11 +57,13 @@ def next_due_at() -> datetime | None:
         Enrolment.objects.filter(release_at__isnull=False).aggregate(at=Min("release_at")),
         Intake.objects.open().aggregate(at=Min("at")),
         {"at": by_calendar.next_look_at()},
+        {"at": broadcasts.next_due_at()},
         {"at": sender.next_due_at()},
         # A promise breaks when its moment is over.
         {"at": promise and promise + timedelta.resolution},
         FailedReaction.objects.open().aggregate(at=Min("retry_at")),
         Segment.objects.aggregate(at=Min("refresh_asked_at")),
+        ProviderCall.objects.open().aggregate(at=Min("retry_at")),
         replaying.under_way().aggregate(at=Min("started_at")),
     )
     return min((found["at"] for found in times if found["at"]), default=None)

@@ -7,11 +7,20 @@ from crm.lib import health
 from crm.lib.health import Finding
 from crm.lib.vault import CannotUnseal
 from messaging.channels import registry
-from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState
+from messaging.models import (
+    ChannelSettings,
+    Message,
+    MessagingSettings,
+    ProviderCall,
+    ProviderState,
+    Receipt,
+    RefusedCalls,
+)
 from messaging.outbox import flow
 
 OVERDUE = timedelta(minutes=15)
 STUCK = timedelta(minutes=1)
+LATELY = timedelta(days=1)
 
 
 @health.check("messages on their way")
@@ -40,6 +49,32 @@ def channels(now: datetime) -> Iterator[Finding]:
         yield health.warning("all sending is switched off", "Switch it on in Settings, Channels.")
     for channel in ChannelSettings.objects.select_related("flow"):
         yield _finding(channel)
+
+
+@health.check("calls of providers")
+def calls_of_providers(now: datetime) -> Iterator[Finding]:
+    """All that providers told was worked off, nobody knocks in vain, and receipts are for messages of ours."""
+    if stuck := ProviderCall.objects.open().filter(received_at__lt=now - STUCK).order_by("-pk").first():
+        count = ProviderCall.objects.open().count()
+        yield health.error(
+            f"{count} calls of providers could not be worked off ({stuck.fault or 'not tried yet'})",
+            "They are tried again by themselves; the admin, Calls of providers, has them with their faults.",
+        )
+    refusals = list(RefusedCalls.objects.filter(last_at__gt=now - LATELY))
+    for refused in refusals:
+        where = refused.get_channel_display() or "an address that no channel has"
+        yield health.warning(
+            f"{refused.count} calls to {where} were refused as {refused.code}, the last at "
+            f"{refused.last_at:%Y-%m-%d %H:%M} UTC from {refused.last_from or 'an unknown address'}",
+            "If it is the provider, compare the address and the secret it was given with Settings, Channels.",
+        )
+    if orphaned := Receipt.objects.orphaned(now).count():
+        yield health.warning(
+            f"{orphaned} receipts are for messages that we do not know",
+            "Does another program send through the same account?",
+        )
+    if not stuck and not refusals and not orphaned:
+        yield health.ok("every call was taken and worked off")
 
 
 def _finding(channel: ChannelSettings) -> Finding:

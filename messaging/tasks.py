@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from crm.lib.rounds import work_off
+from messaging.broadcasts import launch, work
 from messaging.outbox import sender
 from messaging.outbox.queue import BELL
 from messaging.outbox.reconcile import reconcile as settle
@@ -39,3 +40,9 @@ def forget_calls() -> str:
 def forget_clicks() -> str:
     """Take the networks off old clicks. Nightly."""
     return f"{clicks.forget_addresses(now=timezone.now())} forgotten"
+
+
+def send_broadcasts() -> str:
+    """Queue the messages of the broadcasts that are under way, a batch of each in turn."""
+    total = work_off(lambda: work.work_due(now=timezone.now()), again=launch.BELL)
+    return f"{total} recipients"

@@ -47,6 +47,8 @@ PROBLEMS: dict[str, tuple[int, Text]] = {
     "invalid_key": (401, _("There is no such API key.")),
     "revoked_key": (401, _("The API key was revoked.")),
     "expired_key": (401, _("The API key has expired.")),
+    "bad_signature": (403, _("The call is not signed, or not by whom we gave the key to.")),
+    "stale_timestamp": (403, _("The call was signed more than five minutes ago, or ahead of our clock.")),
     "address_not_allowed": (403, _("The API key may not be used from this address.")),
     "missing_scope": (403, _("The API key lacks the scope that this call needs.")),
     "forbidden": (403, _("Your role may not do this.")),

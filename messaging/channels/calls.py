@@ -88,11 +88,20 @@ class InboundIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Thanks:
+    """The body of our 200, as the provider wants it."""
+
+    body: str = "{}"
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What a call told."""
 
     receipts: Sequence[ReceiptIn] = ()
     inbound: Sequence[InboundIn] = ()
+    thanks: Thanks = Thanks()
 
 
 class Refused(Exception):

@@ -1,6 +1,7 @@
 """All messaging tables; import them from here."""
 
 from messaging.models.broadcast import Broadcast, BroadcastRecipient, BroadcastVariant
+from messaging.models.call import ProviderCall, RefusedCalls
 from messaging.models.channel import ChannelSettings, ProviderState
 from messaging.models.inbound import InboundMessage
 from messaging.models.link import Click, ShortLink
@@ -24,9 +25,11 @@ __all__ = [
     "Message",
     "MessagingSettings",
     "Price",
+    "ProviderCall",
     "ProviderState",
     "QuietHours",
     "Receipt",
+    "RefusedCalls",
     "SandboxText",
     "ShortLink",
     "Suppression",

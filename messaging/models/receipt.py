@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from messaging.models.message import Message
+
+# So long a receipt may wait for us to learn whose it is.
+PATIENCE = timedelta(hours=72)
+
+
+class ReceiptQuerySet(models.QuerySet["Receipt"]):
+    def orphaned(self, now: datetime) -> ReceiptQuerySet:
+        """Those for messages that we do not know, and will not."""
+        return self.filter(message=None, received_at__lt=now - PATIENCE)
 
 
 class Receipt(models.Model):
@@ -26,6 +37,8 @@ class Receipt(models.Model):
     raw = models.JSONField(_("as received"), default=dict, blank=True)
     occurred_at = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"))
+
+    objects = ReceiptQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("receipt"), _("receipts")

@@ -31,7 +31,7 @@ def preferences_url(customer_id: uuid.UUID) -> str:
 
 def hook_url(token: str) -> str:
     """The address of a channel's one door, for providers that call one address with everything they have to tell."""
-    return settings.SITE_URL + reverse("messaging_public:hook", args=[token])
+    return f"{settings.SITE_URL}{reverse('messaging_public:hook', args=[token])}"
 
 
 def receipts_url(token: str) -> str:
@@ -71,7 +71,7 @@ def read_preferences(token: str) -> uuid.UUID:
 
 
 def _door(token: str, what: str) -> str:
-    return settings.SITE_URL + reverse("messaging_public:door", args=[token, what])
+    return f"{settings.SITE_URL}{reverse('messaging_public:door', args=[token, what])}"
 
 
 def is_way_out(url: str) -> bool:

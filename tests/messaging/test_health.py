@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 
 from crm.lib.health import Level
-from messaging.health import channels, messages_on_their_way
-from messaging.models import ChannelSettings, MessagingSettings, ProviderState
+from messaging.health import calls_of_providers, channels, messages_on_their_way
+from messaging.models import ChannelSettings, MessagingSettings, ProviderCall, ProviderState, Receipt
+from messaging.services.calls import note_refusal
 from tests.factories.crm import NOON
 from tests.factories.messaging import MessageFactory
 
@@ -65,3 +66,38 @@ def test_a_provider_that_fails_is_told_with_its_last_words() -> None:
 def test_settings_that_cannot_work_are_told(change: dict[str, str], message: str) -> None:
     ChannelSettings.objects.filter(channel="sms").update(**change)
     assert (Level.ERROR, message) in levels(channels(NOON))
+
+
+class TestCallsOfProviders:
+    def test_nobody_has_called(self) -> None:
+        assert levels(calls_of_providers(NOON)) == [(Level.OK, "every call was taken and worked off")]
+
+    def test_a_call_that_cannot_be_worked_off_is_shown_with_its_fault(self) -> None:
+        ProviderCall.objects.create(
+            channel="sms", provider="fake", what="receipts", method="POST", body=b"", received_at=NOON,
+            retry_at=NOON, fault="RuntimeError: no",
+        )  # fmt: skip
+        assert levels(calls_of_providers(NOON + timedelta(minutes=1))) == [
+            (Level.OK, "every call was taken and worked off")
+        ]
+        assert levels(calls_of_providers(LATE)) == [
+            (Level.ERROR, "1 calls of providers could not be worked off (RuntimeError: no)")
+        ]
+
+    def test_refusals_of_a_day_say_when_and_from_where_the_last_came(self) -> None:
+        note_refusal(channel="sms", code="bad_signature", address="203.0.113.9", now=NOON)
+        assert levels(calls_of_providers(LATE)) == [
+            (Level.WARNING,
+             "1 calls to SMS were refused as bad_signature, the last at 2026-03-02 12:00 UTC from 203.0.113.9"),
+        ]  # fmt: skip
+        assert levels(calls_of_providers(NOON + timedelta(days=1))) == [
+            (Level.OK, "every call was taken and worked off")
+        ]
+
+    def test_receipts_for_messages_of_nobody_are_counted(self) -> None:
+        Receipt.objects.create(
+            provider="fake", event_id="1", reference="x", news="delivered", occurred_at=NOON, received_at=NOON
+        )
+        assert levels(calls_of_providers(NOON + timedelta(hours=73))) == [
+            (Level.WARNING, "1 receipts are for messages that we do not know")
+        ]

@@ -20,9 +20,11 @@ from messaging.models import (
     Message,
     MessagingSettings,
     Price,
+    ProviderCall,
     ProviderState,
     QuietHours,
     Receipt,
+    RefusedCalls,
     SandboxText,
     ShortLink,
     Suppression,
@@ -38,8 +40,8 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [
     Attempt, Broadcast, BroadcastRecipient, BroadcastVariant, ChannelSettings, Click, FrequencyCap, InboundMessage,
-    Message, MessagingSettings, Price, ProviderState, QuietHours, Receipt, SandboxText, ShortLink, Suppression,
-    Template, TemplatePartial, TemplateVersion,
+    Message, MessagingSettings, Price, ProviderCall, ProviderState, QuietHours, Receipt, RefusedCalls, SandboxText,
+    ShortLink, Suppression, Template, TemplatePartial, TemplateVersion,
 ]  # fmt: skip
 
 
@@ -66,6 +68,10 @@ def something_of_everything() -> None:
     BroadcastRecipient.objects.create(
         broadcast=broadcast, customer=message.customer, variant=1, due_at=NOON, message=message
     )
+    ProviderCall.objects.create(
+        channel="sms", provider="x", what="inbound", method="POST", body=b"\xffHi", received_at=NOON, retry_at=NOON
+    )
+    RefusedCalls.objects.create(channel="sms", code="bad_signature", count=1, last_at=NOON)
     InboundMessage.objects.create(
         channel="sms", provider="x", provider_id="1", from_address="y", body="z", reading="message",
         customer=message.customer, received_at=NOON,
@@ -115,7 +121,7 @@ class TestChannels:
     @pytest.mark.parametrize(
         ("changes", "fault"),
         [
-            ({"provider": "pigeon"}, "Providers for this channel are sandbox."),
+            ({"provider": "pigeon"}, "Providers for this channel are sandbox"),
             ({"sender": "a\r\nBcc: x"}, "Line breaks and control characters are not allowed."),
             ({"new_config": "[1]"}, "A JSON object is needed."),
             ({"new_config": "{"}, "Enter a valid JSON."),
