@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
-    from crm.models import Customer, User
+    from crm.models import Customer, TicketMessage, User
 
 Text = str | Promise
 
@@ -219,7 +219,18 @@ class Use:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class TurnMark:
+    """What became of an answer on a ticket: "delivered", "failed" … `why` says more where it is not plain."""
+
+    text: Text
+    tone: str = ""  # a pill's: "", "t-good", "t-info", "t-warn" or "t-bad"
+    why: Text = ""
+    url: str = ""
+
+
 SegmentUsers = Callable[[str], Iterable[Use]]
+TurnMarker = Callable[["Sequence[TicketMessage]"], Mapping[int, TurnMark]]
 Describer = Callable[[Mapping[str, Any]], Description]
 UpcomingSource = Callable[["Customer", datetime], Iterable[UpcomingItem]]
 
@@ -237,6 +248,7 @@ _describers: dict[str, Describer] = {}
 _record_pages: dict[str, RecordPage] = {}
 _folds: dict[str, tuple[str, Text]] = {}
 _segment_users: dict[str, SegmentUsers] = {}
+_turn_markers: dict[str, TurnMarker] = {}
 
 
 def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
@@ -262,6 +274,21 @@ def segment_users(name: str) -> Callable[[SegmentUsers], SegmentUsers]:
 def uses_of_segment(slug: str) -> list[Use]:
     """Everybody in the upper apps who speaks of the segment."""
     return [use for users in _segment_users.values() for use in users(slug)]
+
+
+def turn_marker(name: str) -> Callable[[TurnMarker], TurnMarker]:
+    """Register a function (turns of a ticket) -> what became of those that were sent, by primary key."""
+
+    def decorator(function: TurnMarker) -> TurnMarker:
+        _turn_markers[name] = function
+        return function
+
+    return decorator
+
+
+def marks_of_turns(turns: Sequence[TicketMessage]) -> dict[int, TurnMark]:
+    """What the upper apps know of these turns."""
+    return {pk: mark for marker in _turn_markers.values() for pk, mark in marker(turns).items()}
 
 
 def add_panel(panel: Panel) -> None:

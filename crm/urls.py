@@ -58,6 +58,7 @@ urlpatterns = [
     path("inbox/<uuid:public_id>/", tickets.ticket_detail, name="ticket_detail"),
     path("inbox/<uuid:public_id>/reply/", tickets.ticket_reply, name="ticket_reply"),
     path("inbox/<uuid:public_id>/note/", tickets.ticket_note, name="ticket_note"),
+    path("inbox/files/<uuid:public_id>/", tickets.ticket_file, name="ticket_file"),
     path("inbox/<uuid:public_id>/set/", tickets.ticket_set, name="ticket_set"),
     # Reviews
     path("reviews/", reviews.review_list, name="review_list"),

@@ -4,7 +4,7 @@ from django.contrib import admin
 from simple_history.admin import SimpleHistoryAdmin
 
 from crm.admin.base import SECURE_URLS, ReadOnlyAdmin, page_link
-from crm.models import Note, Review, Task, Ticket, TicketMessage, Touchpoint, TouchpointVisit
+from crm.models import Note, Review, Task, Ticket, TicketAttachment, TicketMessage, Touchpoint, TouchpointVisit
 
 
 class TicketMessageInline(admin.StackedInline[TicketMessage, Ticket]):
@@ -31,6 +31,15 @@ class TicketMessageAdmin(ReadOnlyAdmin):
     list_filter = ("author", "channel")
     list_select_related = ("ticket", "staff")
     search_fields = ("body", "ticket__subject")
+
+
+@admin.register(TicketAttachment)
+class TicketAttachmentAdmin(ReadOnlyAdmin):
+    list_display = ("name", "message", "content_type", "size", "refusal", page_link)
+    list_filter = ("refusal", "content_type")
+    list_select_related = ("message",)
+    search_fields = ("name",)
+    exclude = ("file",)  # handed out by its own page only
 
 
 @admin.register(Review)

@@ -13,7 +13,7 @@ from crm.models.purchase import Purchase, PurchaseItem, Refund
 from crm.models.review import Review
 from crm.models.segment import Segment, SegmentChange, SegmentMember
 from crm.models.shop import Shop
-from crm.models.ticket import Ticket, TicketMessage
+from crm.models.ticket import Ticket, TicketAttachment, TicketMessage
 from crm.models.touchpoint import Touchpoint, TouchpointVisit
 from crm.models.user import User
 from crm.models.work import Note, Task
@@ -53,6 +53,7 @@ __all__ = [
     "Tag",
     "Task",
     "Ticket",
+    "TicketAttachment",
     "TicketMessage",
     "Topic",
     "Touchpoint",

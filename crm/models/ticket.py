@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from crm.events.types import EventDraft
+from crm.lib import uploads
 from crm.lib.ids import uuid7
 from crm.models.customer import Customer
 from crm.models.factual import Factual
@@ -184,3 +185,40 @@ class TicketMessage(Factual, models.Model):
                 object_id=self.ticket_id,
             )
         ]
+
+
+def place_of(attachment: TicketAttachment, name: str) -> str:
+    """By month, under a name of ours: the sender's goes nowhere near the disk."""
+    return f"attachments/{attachment.message.created_at:%Y/%m}/{attachment.public_id.hex}"
+
+
+class TicketAttachment(models.Model):
+    """A file that came with a turn; one that was not kept is named with the reason and has no `file`."""
+
+    class Refusal(models.TextChoices):
+        TOO_LARGE = uploads.Refusal.TOO_LARGE.value, _("larger than 10 MB")
+        TOO_MUCH = uploads.Refusal.TOO_MUCH.value, _("more than 25 MB in one letter")
+        TOO_MANY = uploads.Refusal.TOO_MANY.value, _("more than 20 files in one letter")
+        EMPTY = uploads.Refusal.EMPTY.value, _("empty")
+        KIND = uploads.Refusal.KIND.value, _("a kind of file that is not kept")
+
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    message = models.ForeignKey(
+        TicketMessage, models.CASCADE, related_name="attachments", verbose_name=_("ticket message")
+    )
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    name = models.CharField(_("name"), max_length=200)
+    content_type = models.CharField(_("type"), max_length=100, blank=True)
+    size = models.PositiveBigIntegerField(_("bytes"))
+    file = models.FileField(_("file"), upload_to=place_of, max_length=200, blank=True)
+    refusal = models.CharField(_("not kept"), max_length=16, choices=Refusal, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("ticket attachment"), _("ticket attachments")
+        ordering = ["message", "position"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("crm:ticket_file", args=[self.public_id])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from crm.events import log
 from crm.events.types import EventDraft
+from crm.lib.uploads import Upload, clean_name
 from crm.models import Customer, Product, Purchase, Ticket, TicketMessage, User
+from crm.services import attachments
 
 Status = Ticket.Status
 Author = TicketMessage.Author
@@ -77,8 +80,6 @@ def add_message(
     now: datetime,
     staff: User | None = None,
     channel: str = "",
-    quoted: str = "",
-    sender: str = "",
 ) -> TicketMessage:
     """
     Add a turn to the conversation.
@@ -93,15 +94,9 @@ def add_message(
     if author not in Author.values:
         raise InvalidTicket("author", f"must be one of {', '.join(Author.values)}")
     channel = channel or (_last_channel(ticket) if author == Author.STAFF else "") or ticket.channel
-    message = _add(ticket, author, body, staff, channel, now, now, quoted=quoted, sender=sender)
+    message = _add(ticket, author, body, staff, channel, now, now)
     if author == Author.CUSTOMER:
-        reopened = not ticket.is_unsolved
-        ticket.status = Status.OPEN
-        ticket.resolved_at = ticket.closed_at = None
-        ticket.last_message_at = now
-        _save(ticket, now)
-        if reopened:
-            _record(ticket, "Ticket Reopened", now)
+        _heard_from_customer(ticket, now)
     elif author == Author.STAFF:
         ticket.first_replied_at = ticket.first_replied_at or now
         ticket.last_message_at = now
@@ -123,6 +118,7 @@ def receive_message(
     quoted: str = "",
     ticket: Ticket | None = None,
     sender: str = "",
+    files: Sequence[Upload] = (),
 ) -> TicketMessage:
     """
     File what a customer wrote to us under the ticket they are on, else under a new one.
@@ -134,18 +130,24 @@ def receive_message(
         subject: of a letter; a new ticket is called so.
         quoted: older words that came along, folded on the page.
         sender: the address of who wrote, when that is not the customer.
+        files: what came with it; there need be no text then.
     """
     ticket = ticket or _open_ticket_of(customer, channel, now)
     if ticket is None:
-        last = customer.purchases.counted().order_by("-placed_at").first()
-        kind = Ticket.Kind.AFTER_SALES if last else Ticket.Kind.ENQUIRY
-        ticket = open_ticket(
-            customer=customer, subject=subject.strip() or _first_words(body), kind=kind, channel=channel,
-            source=source, purchase=last, now=now,
-        )  # fmt: skip
-        return _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
-    return add_message(
-        ticket, author=Author.CUSTOMER, body=body, now=now, channel=channel, quoted=quoted, sender=sender
+        ticket = _open_for(customer, channel, _subject(subject, body, files), source, now)
+        turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
+    else:
+        turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
+        _heard_from_customer(ticket, now)
+    attachments.keep_files(turn, files)
+    return turn
+
+
+def _open_for(customer: Customer, channel: str, subject: str, source: str, now: datetime) -> Ticket:
+    last = customer.purchases.counted().order_by("-placed_at").first()
+    kind = Ticket.Kind.AFTER_SALES if last else Ticket.Kind.ENQUIRY
+    return open_ticket(
+        customer=customer, subject=subject, kind=kind, channel=channel, source=source, purchase=last, now=now
     )
 
 
@@ -231,6 +233,17 @@ def _add(
     return message
 
 
+def _heard_from_customer(ticket: Ticket, now: datetime) -> None:
+    """Their words open the ticket again."""
+    reopened = not ticket.is_unsolved
+    ticket.status = Status.OPEN
+    ticket.resolved_at = ticket.closed_at = None
+    ticket.last_message_at = now
+    _save(ticket, now)
+    if reopened:
+        _record(ticket, "Ticket Reopened", now)
+
+
 def _last_channel(ticket: Ticket) -> str:
     """How the customer last wrote on this ticket: an answer goes the same way."""
     spoke = ticket.messages.filter(author=Author.CUSTOMER, sender="").exclude(channel="")
@@ -256,6 +269,11 @@ def _record(ticket: Ticket, name: str, now: datetime) -> None:
         ),
         now=now,
     )
+
+
+def _subject(subject: str, body: str, files: Sequence[Upload]) -> str:
+    """What to call a ticket that begins with this: a photograph alone goes by its file's name."""
+    return subject.strip() or _first_words(body) or "\N{PAPERCLIP} " + "".join(clean_name(file.name) for file in files[:1])
 
 
 def _first_words(body: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from crm.lib import bulk
+from crm.lib.uploads import Upload
 from crm.models import Channel, Customer, Ticket, User
 from crm.services import identities, tickets
 from crm.services.identities import Identities
@@ -133,7 +134,7 @@ def _file(
     ticket: Ticket | None,
     sender: str = "",
 ) -> None:
-    if not (row.body or row.subject):
+    if not (row.body or row.subject or inbound.files):
         return
     turn = tickets.receive_message(
         customer=customer,
@@ -144,6 +145,7 @@ def _file(
         source=row.channel,
         ticket=ticket,
         sender=sender,
+        files=[Upload(file.name, file.content) for file in inbound.files],
         now=now,
     )
     row.ticket = turn.ticket

@@ -14,6 +14,7 @@ from crm.models import (
     Review,
     Shop,
     Ticket,
+    TicketMessage,
     Topic,
     Touchpoint,
     User,
@@ -83,6 +84,19 @@ class TicketFactory(DjangoModelFactory[Ticket]):
     subject = "Which size fits?"
     opened_at = NOON
     last_message_at = NOON
+
+
+class TicketMessageFactory(DjangoModelFactory[TicketMessage]):
+    """What the customer says."""
+
+    class Meta:
+        model = TicketMessage
+
+    ticket = factory.SubFactory(TicketFactory)
+    author = TicketMessage.Author.CUSTOMER
+    channel = factory.SelfAttribute("ticket.channel")
+    body = "Which one is it?"
+    created_at = NOON
 
 
 class ReviewFactory(DjangoModelFactory[Review]):

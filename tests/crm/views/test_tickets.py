@@ -5,9 +5,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from crm.models import Event, Ticket, TicketMessage, User
+from crm.lib.uploads import Upload
+from crm.models import Event, Shop, Ticket, TicketMessage, User
+from crm.services.attachments import keep_files
 from tests.crm.views.conftest import SignIn
-from tests.factories.crm import CustomerFactory, TicketFactory, UserFactory
+from tests.factories.crm import CustomerFactory, TicketFactory, TicketMessageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -109,3 +111,63 @@ def test_sales_read_the_conversation_and_say_nothing(sign_in: SignIn) -> None:
     page = client.get(ticket.get_absolute_url()).content.decode()
     assert "compose-reply" not in page
     assert client.post(f"{ticket.get_absolute_url()}reply/", {"staff-body": "Hi"}).status_code == 403
+
+
+class TestFiles:
+    PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+    def test_a_file_is_handed_out_to_be_saved_and_never_to_be_shown(self, sign_in: SignIn) -> None:
+        turn = TicketMessageFactory()
+        kept, refused = keep_files(turn, [Upload("กาน้ำ.png", self.PNG), Upload("run.exe", b"MZ")])
+        client = sign_in(User.Role.SUPPORT)
+        page = client.get(turn.ticket.get_absolute_url()).content.decode()
+        assert kept.get_absolute_url() in page
+        assert "“run.exe” (2\xa0bytes) was not kept: a kind of file that is not kept" in page
+        answer = client.get(kept.get_absolute_url())
+        assert b"".join(answer.streaming_content) == self.PNG  # type: ignore[attr-defined]
+        assert answer["Content-Disposition"].startswith("attachment; filename*=utf-8''")
+        assert answer["Content-Type"] == "image/png"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert answer["Cache-Control"] == "private, no-store"
+        assert client.get(refused.get_absolute_url()).status_code == 404
+
+    def test_only_to_who_may_see_the_ticket(self, sign_in: SignIn) -> None:
+        Shop.objects.update_or_create(pk=1, defaults={"sales_see": Shop.SalesSee.OWN})
+        owner = UserFactory(role=User.Role.SALES)
+        turn = TicketMessageFactory(ticket=TicketFactory(customer=CustomerFactory(owner=owner)))
+        (kept,) = keep_files(turn, [Upload("kettle.png", self.PNG)])
+        assert sign_in(User.Role.SALES).get(kept.get_absolute_url()).status_code == 404
+        assert Client().get(kept.get_absolute_url()).status_code == 302
+
+    def test_one_that_is_gone_from_the_disk_is_not_found(self, sign_in: SignIn) -> None:
+        (kept,) = keep_files(TicketMessageFactory(), [Upload("kettle.png", self.PNG)])
+        kept.file.storage.delete(kept.file.name)
+        assert sign_in(User.Role.SUPPORT).get(kept.get_absolute_url()).status_code == 404
+
+
+def test_what_a_stranger_writes_is_shown_as_text(sign_in: SignIn) -> None:
+    hostile = '<img src=x onerror=alert(1)><svg onload=alert(1)> javascript:alert(1) "><script>'
+    turn = TicketMessageFactory(body=hostile, quoted=hostile, sender='"<script>"@evil.example')
+    keep_files(turn, [Upload("<img src=x onerror=alert(1)>.exe", b"MZ")])
+    page = sign_in(User.Role.SUPPORT).get(turn.ticket.get_absolute_url()).content.decode()
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;&lt;svg") == 2
+    assert "<img src=x" not in page
+    assert "<svg onload" not in page
+    assert '<script>"@evil' not in page
+
+
+def test_quoted_text_is_folded_away(sign_in: SignIn) -> None:
+    turn = TicketMessageFactory(body="Yes.", quoted="> Is it red?")
+    page = sign_in(User.Role.SUPPORT).get(turn.ticket.get_absolute_url()).content.decode()
+    assert "<summary>Show quoted text</summary>" in page
+    assert "&gt; Is it red?" in page
+
+
+def test_somebody_else_who_wrote_is_named_as_far_as_the_reader_may_see(sign_in: SignIn) -> None:
+    turn = TicketMessageFactory(sender="husband@example.com", ticket__customer__name="Ploy")
+    seen = sign_in(User.Role.SUPPORT).get(turn.ticket.get_absolute_url()).content.decode()
+    assert "husband@example.com" in seen
+    assert "Not the address of Ploy" in seen
+    masked = sign_in(User.Role.VIEWER).get(turn.ticket.get_absolute_url()).content.decode()
+    assert "husband@example.com" not in masked
