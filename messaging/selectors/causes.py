@@ -55,4 +55,11 @@ def _api(cause: Cause) -> str:
     return _("Sent by a program")
 
 
-_SAYINGS = {"flow": _flow, "staff": _staff, "test": _test, "keyword": _keyword, "ticket": _ticket, "api": _api}
+def _broadcast(cause: Cause) -> str:
+    return _("Broadcast %(name)s") % {"name": cause.get("name", "")}
+
+
+_SAYINGS = {
+    "flow": _flow, "broadcast": _broadcast, "staff": _staff, "test": _test, "keyword": _keyword, "ticket": _ticket,
+    "api": _api,
+}  # fmt: skip

@@ -1,12 +1,22 @@
 """Rows of messaging, as plain as they can be."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import factory
 from factory.django import DjangoModelFactory
 
 from crm.models import Consent, Customer, Topic
-from messaging.models import Message, SandboxText, Template, TemplateVariant, TemplateVersion
+from messaging.models import (
+    Broadcast,
+    BroadcastVariant,
+    Message,
+    SandboxText,
+    Template,
+    TemplateVariant,
+    TemplateVersion,
+)
 from messaging.models.suppression import hash_address
 from tests.factories.crm import NOON, CustomerFactory
 
@@ -64,3 +74,22 @@ def phone_of(customer: Customer) -> list[str]:
 def states(**filters: Any) -> list[str]:
     """States of the messages that match, in the order they were queued."""
     return list(Message.objects.filter(**filters).order_by("pk").values_list("state", flat=True))
+
+
+def make_broadcast(*bodies: str, number: int = 1, weights: Sequence[int] = (), **fields: Any) -> Broadcast:
+    """
+    A draft to everybody by SMS about after-sales, with a variant for each of `bodies`; always with the same lots for
+    the same `number`.
+    """
+    made = {"name": "Spring", "channel": "sms", "topic": topic("after_sales"), **fields}
+    made.setdefault("public_id", UUID(int=0xB0A << 64 | number))
+    broadcast = Broadcast.objects.create(**made, created_at=NOON, updated_at=NOON)
+    for place, body in enumerate(bodies or ("Hello",), start=1):
+        weight = weights[place - 1] if weights else 1
+        BroadcastVariant.objects.create(broadcast=broadcast, number=place, weight=weight, body=body)
+    return broadcast
+
+
+def make_people(count: int, **fields: Any) -> list[Customer]:
+    """So many customers, always with the same public ids."""
+    return [CustomerFactory(public_id=UUID(int=0xC0 << 64 | number), **fields) for number in range(1, count + 1)]

@@ -1,0 +1,99 @@
+"""What workers do about broadcasts: one batch of one broadcast at a time, each in a transaction of its own."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Min
+
+from crm.rules import InvalidRule
+from messaging.broadcasts import audience, expansion, settling, trial
+from messaging.models import Broadcast, BroadcastRecipient, Message
+
+logger = logging.getLogger("waymark.broadcasts")
+State = Broadcast.State
+Halt = Broadcast.Halt
+# Written after a batch; what staff may change at the same time is not among them.
+_KEPT = (
+    "state", "halt", "started_at", "cursor", "gathered_at", "next_slot_at", "tested_at", "winner",
+    "winner_decided_at", "ended_at", "is_settling",
+)  # fmt: skip
+
+
+def work_due(*, now: datetime, limit: int = expansion.BATCH) -> int:
+    """
+    Do one batch of every broadcast that is under way; return how many people or messages that touched, 0 when nothing
+    is left to do at `now`.
+
+    Several workers may call this at once: each broadcast is in the hands of one of them at a time, and nobody waits.
+    """
+    waiting = Broadcast.objects.at_work(now).order_by("pk").values_list("pk", flat=True)
+    return sum(_work_on(pk, now, limit) for pk in list(waiting))
+
+
+def next_due_at() -> datetime | None:
+    """When a broadcast starts, somebody's turn comes or a winner is to be decided; None when nothing waits."""
+    under_way = Broadcast.objects.filter(state=State.SENDING)
+    turns = BroadcastRecipient.objects.filter(broadcast__in=under_way, state=BroadcastRecipient.State.WAITING)
+    times = [
+        Broadcast.objects.filter(state=State.SCHEDULED).aggregate(at=Min("starts_at"))["at"],
+        turns.exclude(variant=None, broadcast__winner=None).aggregate(at=Min("due_at"))["at"],
+        *(trial.decided_at(broadcast) for broadcast in under_way.filter(winner=None, tested_at__isnull=False)),
+        under_way.filter(gathered_at=None).aggregate(at=Min("started_at"))["at"],
+    ]
+    return min((at for at in times if at), default=None)
+
+
+@transaction.atomic
+def _work_on(pk: int, now: datetime, limit: int) -> int:
+    rows = Broadcast.objects.at_work(now).select_related("topic").filter(pk=pk)
+    skip = connection.features.has_select_for_update_skip_locked
+    broadcast = rows.select_for_update(of=("self",), skip_locked=skip).first()
+    if broadcast is None:
+        return 0
+    try:
+        with transaction.atomic():
+            done = _batch(broadcast, now, limit)
+    except InvalidRule:
+        logger.exception("broadcast %s cannot go on", broadcast.public_id)
+        Broadcast.objects.filter(pk=pk).update(state=State.PAUSED, halt=Halt.BAD_RULE, is_settling=True)
+        return 1
+    broadcast.save(update_fields=_KEPT)
+    return done
+
+
+def _batch(broadcast: Broadcast, now: datetime, limit: int) -> int:
+    if broadcast.state == State.SCHEDULED:
+        broadcast.state, broadcast.started_at = State.SENDING, now
+    if broadcast.state != State.SENDING or broadcast.is_settling:
+        return settling.settle_batch(broadcast, now=now)
+    done = 0
+    if audience.is_being_gathered(broadcast, now):
+        done = audience.gather(broadcast, now=now)
+        if _is_too_large(broadcast):
+            broadcast.state, broadcast.halt, broadcast.is_settling = State.PAUSED, Halt.TOO_MANY, True
+            return 1
+        if broadcast.gathered_at is None:
+            return done
+    done += expansion.queue_batch(broadcast, now=now, limit=limit)
+    done += trial.go_on(broadcast, now=now)
+    if not done and _is_through(broadcast):
+        broadcast.state, broadcast.ended_at = State.DONE, now
+        done = 1
+    return done
+
+
+def _is_too_large(broadcast: Broadcast) -> bool:
+    most = broadcast.most_people
+    return most is not None and broadcast.recipients.all()[: most + 1].count() > most
+
+
+def _is_through(broadcast: Broadcast) -> bool:
+    """Whether everybody on the list has had their turn, and every message has left the line."""
+    if broadcast.recipients.filter(state=BroadcastRecipient.State.WAITING).exists():
+        return False
+    return not Message.objects.filter(
+        recipient__broadcast=broadcast, state__in=[Message.State.QUEUED, Message.State.SENDING]
+    ).exists()

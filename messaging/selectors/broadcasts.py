@@ -1,0 +1,210 @@
+"""What became of a broadcast: counted in a fixed number of queries, however many people it is for."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import reduce
+from math import erfc, sqrt
+
+from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, OuterRef, QuerySet, Value
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Event, User
+from messaging.models import Broadcast, BroadcastRecipient, Click, Message
+
+Place = BroadcastRecipient.State
+State = Message.State
+_KEYS = {
+    State.QUEUED: "queued", State.SENDING: "queued", State.SENT: "sent", State.DELIVERED: "delivered",
+    State.FAILED: "failed", State.DEAD: "failed", State.UNKNOWN: "unclear", State.UNKNOWN_FINAL: "unclear",
+    State.WITHHELD: "withheld", State.CANCELLED: "cancelled",
+}  # fmt: skip
+# What a number on the page opens: the messages in these states.
+STATES: Mapping[str, tuple[str, ...]] = {
+    key: tuple(str(state) for state, name in _KEYS.items() if name == key) for key in dict.fromkeys(_KEYS.values())
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    How many people of a broadcast, or of one variant, came to what.
+
+    Attributes:
+        waiting: on the list, with no message yet. `left` are those who are not to get one any more.
+        reasons: of the withheld and the failed messages, by (state key, reason).
+        clicked, reached: whose link was followed by a person; who did the goal in time.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    clicked: int = 0
+    reached: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.counts + other.counts, self.reasons + other.reasons, self.clicked + other.clicked,
+            self.reached + other.reached,
+        )  # fmt: skip
+
+    @property
+    def people(self) -> int:
+        return self.counts.total()
+
+    @property
+    def out(self) -> int:
+        """Messages that providers took."""
+        return self.counts["sent"] + self.counts["delivered"]
+
+    @property
+    def tried(self) -> int:
+        """Messages that were handed to a provider, whatever it said."""
+        return self.out + self.counts["failed"] + self.counts["unclear"]
+
+    @property
+    def settled(self) -> int:
+        """People of whom it is known what came of it."""
+        return self.people - self.counts["waiting"] - self.counts["queued"]
+
+    @property
+    def percent(self) -> int:
+        return self.settled * 100 // self.people if self.people else 0
+
+    def score(self, by: str) -> tuple[int, int]:
+        """(successes, tries) by which variants are compared."""
+        if by == Broadcast.WinnerBy.DELIVERIES:
+            return self.counts["delivered"], self.tried
+        return (self.reached if by == Broadcast.WinnerBy.GOAL else self.clicked), self.out
+
+
+def tallies(broadcast: Broadcast) -> dict[int, Tally]:
+    """By the number of the variant; 0 holds those who wait for the winner. Three queries at most."""
+    rows = broadcast.recipients.values("variant", "state", "message__state", "message__reason").annotate(n=Count("pk"))
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    reasons: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for row in rows.order_by():
+        number, key = row["variant"] or 0, _key(row["state"], row["message__state"])
+        counts[number][key] += row["n"]
+        if key in ("withheld", "failed"):
+            reasons[number][key, row["message__reason"]] += row["n"]
+    clicked, reached = _clicks(broadcast), _goals(broadcast)
+    return {
+        number: Tally(found, reasons[number], clicked.get(number, 0), reached.get(number, 0))
+        for number, found in sorted(counts.items())
+    }
+
+
+def total_of(found: Mapping[int, Tally]) -> Tally:
+    return reduce(Tally.__add__, found.values(), Tally())
+
+
+def rows_behind(
+    broadcast: Broadcast, user: User, *, key: str = "", reason: str = "", variant: int = 0
+) -> QuerySet[Message]:
+    """
+    The messages behind a number that `user` may see; "" and 0 leave a criterion out.
+
+    Args:
+        key: of STATES; or "clicked" or "reached".
+    """
+    rows = Message.objects.visible_to(user).filter(recipient__broadcast=broadcast)
+    if key == "clicked":
+        rows = rows.filter(pk__in=_clicked(broadcast).values("link__message"))
+    elif key == "reached":
+        rows = rows.filter(pk__in=_reached(broadcast).values("message"))
+    elif key:
+        rows = rows.filter(state__in=STATES[key])
+    if reason:
+        rows = rows.filter(reason=reason)
+    return rows.filter(recipient__variant=variant) if variant else rows
+
+
+# --- Which is better ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The variant that leads, and how sure that is. `leader` is None while nothing was counted for any."""
+
+    leader: int | None
+    chance: float
+    words: str | Promise
+
+
+def compare(found: Mapping[int, Tally], by: str) -> Standing:
+    """
+    Which variant does best by `by`, and whether that could be chance: a two-sided test of the two best shares.
+
+    A tie goes to the lower number.
+    """
+    scores = {number: tally.score(by) for number, tally in found.items() if number}
+    ranked = sorted(scores, key=lambda number: (-_share(scores[number]), number))
+    if not any(hits for hits, _tries in scores.values()):
+        return Standing(None, 1.0, _("Nothing to compare yet."))
+    if len(ranked) == 1:
+        return Standing(ranked[0], 1.0, _("There is only one."))
+    chance = _chance(scores[ranked[0]], scores[ranked[1]])
+    return Standing(ranked[0], chance, _words(chance))
+
+
+def _share(score: tuple[int, int]) -> float:
+    hits, tries = score
+    return hits / tries if tries else 0.0
+
+
+def _chance(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """How likely so large a difference is by chance alone: the z-test of two proportions, pooled."""
+    (hits, tries), (other_hits, other_tries) = one, other
+    if not tries or not other_tries:
+        return 1.0
+    pooled = (hits + other_hits) / (tries + other_tries)
+    spread = sqrt(pooled * (1 - pooled) * (1 / tries + 1 / other_tries))
+    return erfc(abs(_share(one) - _share(other)) / spread / sqrt(2)) if spread else 1.0
+
+
+def _words(chance: float) -> str | Promise:
+    if chance < 0.05:
+        return _("Clearly ahead: chance alone would hardly do this.")
+    if chance < 0.2:
+        return _("Probably ahead; it may still be chance.")
+    return _("Too close to call.")
+
+
+# --- The queries ------------------------------------------------------------------------------------
+
+
+def _key(place: str, state: str | None) -> str:
+    if place == Place.QUEUED and state:
+        return _KEYS[State(state)]
+    return "left" if place == Place.LEFT else "waiting"
+
+
+def _clicked(broadcast: Broadcast) -> QuerySet[Click]:
+    return Click.objects.filter(link__message__recipient__broadcast=broadcast, bot_because="", link__is_way_out=False)
+
+
+def _clicks(broadcast: Broadcast) -> dict[int, int]:
+    rows = _clicked(broadcast).values_list("link__message__recipient__variant")
+    return dict(rows.annotate(n=Count("link__message", distinct=True)).order_by())
+
+
+def _reached(broadcast: Broadcast) -> QuerySet[BroadcastRecipient]:
+    in_time = ExpressionWrapper(
+        OuterRef("message__sent_at") + Value(timedelta(hours=broadcast.winner_after)), output_field=DateTimeField()
+    )
+    did = Event.objects.filter(
+        customer=OuterRef("customer"), name=broadcast.winner_goal, occurred_at__gt=OuterRef("message__sent_at"),
+        occurred_at__lte=in_time,
+    )  # fmt: skip
+    return broadcast.recipients.filter(message__sent_at__isnull=False).filter(Exists(did))
+
+
+def _goals(broadcast: Broadcast) -> dict[int, int]:
+    if not broadcast.winner_goal:
+        return {}
+    rows = _reached(broadcast).values_list("variant").annotate(n=Count("pk"))
+    return dict(rows.order_by())
