@@ -14,8 +14,8 @@ from crm.services import purchases, segments
 from journeys.flows import by_calendar, work
 from journeys.models import Enrolment, Intake
 from journeys.stages import health, replaying
-from messaging.models import ProviderCall
 from messaging.broadcasts import work as broadcasts
+from messaging.models import ProviderCall
 from messaging.outbox import reconcile, sender
 from messaging.services import calls
 

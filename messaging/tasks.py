@@ -7,8 +7,7 @@ from messaging.broadcasts import launch, work
 from messaging.outbox import sender
 from messaging.outbox.queue import BELL
 from messaging.outbox.reconcile import reconcile as settle
-from messaging.services import clicks
-from messaging.services import calls
+from messaging.services import calls, clicks
 
 PER_ROUND = 1_000
 CALLS_PER_ROUND = 50

@@ -22,6 +22,7 @@ NOTHING = {
     "late": 0,
     "segments": 0,
     "steps": 0,
+    "broadcasts": 0,
     "reconciled": 0,
     "heard": 0,
     "messages": 0,
@@ -94,13 +95,13 @@ def run(**options) -> str:
 
 
 def test_the_command_does_one_round(rounds):
-    assert run() == "reactions 0, late 0, segments 0, steps 3, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
+    assert run() == "reactions 0, late 0, segments 0, steps 3, broadcasts 0, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
     assert len(rounds) == 1
 
 
 def test_until_idle_goes_on_until_a_round_finds_nothing(rounds):
     assert run(until_idle=True) == (
-        "reactions 0, late 0, segments 0, steps 6, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
+        "reactions 0, late 0, segments 0, steps 6, broadcasts 0, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
     )
     assert len(rounds) == 3
 
