@@ -51,6 +51,7 @@ class Delivery:
         self._rules = rules
         self._prices = Prices.current()
         self._now = now
+        self._receipts_url = links.receipts_url(channel.hook_token)
         self._started = time.monotonic()
         self._waiting: deque[Ready] = deque()
         self._threads: dict[int, Thread] = {}
@@ -104,7 +105,25 @@ class Delivery:
                 return
             for message, letter in self._mark(chunk):
                 self._flying[message.key] = (message, time.monotonic())
-                yield _parcel(message, letter, self._channel, self._now, self._threads.get(message.pk, ALONE))
+                yield self._parcel(message, letter, self._threads.get(message.pk, ALONE))
+
+    def _parcel(self, message: Message, letter: Letter, thread: Thread) -> Parcel:
+        return Parcel(
+            key=message.key,
+            to=message.address,
+            at=self._now,
+            channel=message.channel,
+            sender=self._channel.sender,
+            subject=letter.subject,
+            body=letter.body,
+            html=letter.html,
+            unsubscribe_url=letter.unsubscribe_url,
+            reply_to=thread.reply_to,
+            in_reply_to=thread.in_reply_to,
+            references=thread.references,
+            reply_token=thread.reply_token,
+            receipts_url=self._receipts_url,
+        )
 
     def _may_go_on(self) -> bool:
         """Asked before every few calls: kill switch, a worker told to stop, and enough of the lease left for a call."""
@@ -229,22 +248,3 @@ def _links(going: Sequence[Ready], now: datetime) -> list[ShortLink]:
 
 def _text_row(message: Message, token: str) -> dict[str, object]:
     return {"id": message.pk, "lease_token": token, **{name: getattr(message, name) for name in _TEXT}}
-
-
-def _parcel(message: Message, letter: Letter, channel: ChannelSettings, now: datetime, thread: Thread) -> Parcel:
-    return Parcel(
-        key=message.key,
-        to=message.address,
-        at=now,
-        channel=message.channel,
-        sender=channel.sender,
-        subject=letter.subject,
-        body=letter.body,
-        html=letter.html,
-        unsubscribe_url=letter.unsubscribe_url,
-        reply_to=thread.reply_to,
-        in_reply_to=thread.in_reply_to,
-        references=thread.references,
-        reply_token=thread.reply_token,
-        receipts_url=links.receipts_url(channel.hook_token),
-    )
