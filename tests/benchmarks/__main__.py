@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 # Each a module of this folder with a function `rows`; each on a fresh database.
-ALL = ("ingest", "doors", "stages", "contacts", "waiting", "lateness", "sending", "gateway", "rules")
+ALL = ("ingest", "doors", "stages", "contacts", "waiting", "lateness", "sending", "gateway", "rendering", "rules")
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
