@@ -52,6 +52,7 @@ urlpatterns = [
     path("settings/channels/<slug:channel>/circuit/", channels.channel_circuit, name="channel_circuit"),
     path("settings/sending/", rules.rule_page, name="rules"),
     path("settings/sending/words/", rules.words, name="words"),
+    path("settings/sending/links/", rules.link_rules, name="link_rules"),
     path("settings/sending/quiet/new/", rules.quiet_edit, name="quiet_create"),
     path("settings/sending/quiet/<int:pk>/", rules.quiet_edit, name="quiet_edit"),
     path("settings/sending/quiet/<int:pk>/remove/", rules.quiet_remove, name="quiet_remove"),

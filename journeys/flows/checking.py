@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from crm.models import Promotion, Topic
+from crm.models import Channel, Promotion, Topic
 from crm.selectors.promotions import TEMPLATE_NAMES
 from journeys.flows import references
 from journeys.flows.brought import with_coupon
@@ -29,7 +29,9 @@ from journeys.flows.definition import (
 from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, Wait, WaitEvent, WaitRule, Webhook
 from journeys.models import Flow, FlowVersion, Stage
 from messaging.models import TemplateVersion
+from messaging.rendering.shortening import LinkRules
 from messaging.texts import liquid
+from messaging.texts.mjml import MAX_COMPILED
 
 COUPON = "coupon"
 Texts = Mapping[tuple[str, str], list[str]]  # (template, channel) → what its published version says
@@ -118,7 +120,7 @@ def _messages(definition: Definition, steps: Steps) -> Iterator[Fault]:
         return
     topics = set(Topic.objects.values_list("slug", flat=True))
     texts = _texts({step.template for _path, step in sends if step.template})
-    knows = _Known(definition)
+    knows, rules = _Known(definition), LinkRules.current()
     for path, step in sends:
         brought = knows.at(step) | {"links": _Whatever()}
         if step.topic not in topics:
@@ -126,12 +128,15 @@ def _messages(definition: Definition, steps: Steps) -> Iterator[Fault]:
         if step.template is None:
             yield from _text_faults(f"{path}.subject", step.id, [step.subject], brought)
             yield from _text_faults(f"{path}.body", step.id, [step.body or ""], brought)
+            if Channel.SMS in step.channels and (stranger := rules.stranger(step.body or "")):
+                said = _("links to a domain that is not registered: %(url)s") % {"url": stranger[0]}
+                yield Fault(f"{path}.body", step.id, said)
             continue
-        said = [text for channel in step.channels for text in texts.get((step.template, channel), [])]
-        if not said:
+        says = [text for channel in step.channels for text in texts.get((step.template, channel), [])]
+        if not says:
             missing = _("there is no published template “%(slug)s”") % {"slug": step.template}
             yield Fault(f"{path}.template", step.id, missing)
-        yield from _text_faults(f"{path}.template", step.id, said, brought)
+        yield from _text_faults(f"{path}.template", step.id, says, brought)
 
 
 def _calls(definition: Definition, steps: Steps) -> Iterator[Fault]:
@@ -166,7 +171,7 @@ def _texts(templates: set[str]) -> Texts:
     said: dict[tuple[str, str], list[str]] = defaultdict(list)
     for key, version in newest.items():
         for variant in version.variants.all():
-            said[key] += [variant.subject, variant.body, variant.html]
+            said[key] += [variant.subject, variant.final_body, variant.final_html]
     return said
 
 
@@ -178,7 +183,7 @@ def _text_faults(path: str, step: str, texts: list[str], brought: Mapping[str, A
 
 def _complaint(text: str, brought: Mapping[str, Any]) -> str:
     try:
-        template = liquid.parse(text)
+        template = liquid.parse(text, most=MAX_COMPILED)
     except liquid.InvalidTemplate as error:
         return str(error)
     unknown = [str(root) for root, *_rest in template.paths if root not in brought]

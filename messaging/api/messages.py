@@ -28,7 +28,9 @@ from crm.lib.ids import uuid7
 from crm.lib.paging import Sort
 from crm.models import Channel, Topic
 from messaging.models import Message, Template
+from messaging.outbox.authoring import NOT_REGISTERED
 from messaging.outbox.queue import MessageRequest, queue_messages
+from messaging.rendering.shortening import LinkRules
 from messaging.texts import liquid
 
 MAX_MESSAGES = 1000
@@ -164,12 +166,13 @@ def _results(outcomes: Sequence[Message | Fault], now: datetime) -> list[dict[st
 
 
 class _Desk:
-    """What a batch of messages speaks of, read once: customers, topics, templates."""
+    """What a batch of messages speaks of, read once: customers, topics, templates, and where links may lead."""
 
     def __init__(self, view: MessageView, said: Sequence[_Said]) -> None:
         named = {who for entry in said if (who := read_uuid(entry.customer))}
         self._people = dict(view.visible_customers().filter(public_id__in=named).values_list("public_id", "pk"))
         self._topics = set(Topic.objects.values_list("slug", flat=True))
+        self._links = LinkRules.current()
         slugs = {entry.template for entry in said if entry.template}
         published = Template.objects.filter(slug__in=slugs, versions__published_at__isnull=False)
         self._templates = set(published.values_list("slug", "channel"))
@@ -211,6 +214,9 @@ class _Desk:
                 liquid.parse(getattr(said, name))
             except liquid.InvalidTemplate as error:
                 return Fault(f"/{name}", error.code, str(error))
+        if said.channel == Channel.SMS and (stranger := self._links.stranger(said.body)):
+            text = _("It links to a domain that is not registered: %(url)s")
+            return Fault("/body", NOT_REGISTERED, text % {"url": stranger[0]})
         return None
 
 

@@ -23,8 +23,7 @@ VARIANTS_SCHEMA = {
     "type": "object",
     "additionalProperties": {
         "type": "object",
-        "required": ["body"],
-        "properties": {"subject": {"type": "string"}, "body": {"type": "string"}, "html": {"type": "string"}},
+        "properties": {name: {"type": "string"} for name in ("subject", "body", "html", "mjml")},
     },
     "example": {"en": {"body": "Hello {{ customer.first_name }}"}, "th": {"body": "สวัสดี {{ customer.first_name }}"}},
 }
@@ -58,7 +57,7 @@ class TemplateShape(Shape):
     def get_variants(self, template: Template) -> dict[str, dict[str, str]]:
         live = self._live(template)
         return {
-            variant.language: {"subject": variant.subject, "body": variant.body, "html": variant.html}
+            variant.language: {name: getattr(variant, name) for name in ("subject", "body", "html", "mjml")}
             for variant in (live.variants.all() if live else ())
         }
 
@@ -68,9 +67,10 @@ class TemplateShape(Shape):
 
 
 class VariantGiven(Given):
-    body = serializers.CharField(trim_whitespace=False, max_length=20_000)
+    body = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, max_length=20_000)
     subject = serializers.CharField(required=False, allow_blank=True, max_length=200)
     html = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, max_length=20_000)
+    mjml = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, max_length=20_000)
 
 
 class TemplateGiven(Given):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import phonenumbers
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http.request import split_domain_port, validate_host
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +18,7 @@ from crm.forms.settings import lines
 from messaging.inbound.keywords import plain
 from messaging.models import MessagingSettings, QuietHours
 from messaging.texts import liquid
+from messaging.texts.urls import host_of, is_domain, is_on
 
 MOST = 100
 
@@ -72,6 +75,55 @@ class QuietHoursForm(forms.ModelForm[QuietHours]):
         if country and country not in phonenumbers.SUPPORTED_REGIONS:
             raise ValidationError(_("There is no such country."))
         return country
+
+
+class LinksForm(forms.Form):
+    """Short links of the shop's own domain, and the domains that links in an SMS may be on."""
+
+    link_domain = forms.CharField(
+        label=_("Short links begin with"), max_length=100, required=False,
+        widget=forms.URLInput(attrs={"placeholder": "https://go.shop.example"}),
+        help_text=_(
+            "A domain of your own that leads to this installation. Links in SMS and LINE messages are then short, and "
+            "you see who follows them. Empty: links stay as they are."
+        ),
+    )  # fmt: skip
+    shorten_email = forms.BooleanField(
+        label=_("In emails too"), required=False,
+        help_text=_("Links that unsubscribe stay as they are."),
+    )  # fmt: skip
+    registered_domains = forms.CharField(
+        label=_("Registered domains"), required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "shop.example"}),
+        help_text=_(
+            "One a line, as registered with your SMS provider; what is below a domain is on it. An SMS with a link to "
+            "any other is refused. Empty: any domain will do."
+        ),
+    )  # fmt: skip
+
+    def clean_link_domain(self) -> str:
+        address: str = self.cleaned_data["link_domain"].strip().rstrip("/").lower()
+        if not address:
+            return ""
+        if not re.fullmatch(r"https?://[^/?#@\\\s]+", address):
+            raise ValidationError(_("Scheme and domain only, as in https://go.shop.example."))
+        host, _port = split_domain_port(address.partition("://")[2])
+        if not host or not validate_host(host, settings.ALLOWED_HOSTS):
+            raise ValidationError(_("This installation does not answer to that domain: add it to ALLOWED_HOSTS first."))
+        return address
+
+    def clean_registered_domains(self) -> list[str]:
+        domains = [line.lower() for line in lines(self.cleaned_data["registered_domains"])]
+        if wrong := next((domain for domain in domains if not is_domain(domain)), ""):
+            raise ValidationError(_t("“%(text)s” is no domain such as shop.example.") % {"text": wrong[:60]})
+        return list(dict.fromkeys(domains))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        address, domains = cleaned.get("link_domain"), cleaned.get("registered_domains")
+        if address and domains and not is_on(host_of(address), domains):
+            self.add_error("link_domain", _("This domain is not among those that are registered."))
+        return cleaned
 
 
 class WordsForm(forms.Form):

@@ -17,6 +17,7 @@ from messaging.models import Message, TemplateVariant, TemplateVersion
 from messaging.rendering import links
 from messaging.rendering.shortening import LinkRules, Shortened, Shortener
 from messaging.texts import liquid, sms, urls
+from messaging.texts.mjml import MAX_COMPILED
 
 if TYPE_CHECKING:
     from messaging.selectors.recipients import Addressee
@@ -80,8 +81,12 @@ class Letters:
         context = context_for(message, customer, self._shop)
         try:
             subject, body, html = (
-                liquid.parse(text, html=index == 2).render(context, language=source.language) if text else ""
-                for index, text in enumerate((source.subject, source.body, source.html))
+                liquid.parse(text, html=is_html, most=most).render(context, language=source.language) if text else ""
+                for text, is_html, most in (
+                    (source.subject, False, liquid.MAX_SOURCE),
+                    (source.body, False, MAX_COMPILED),
+                    (source.html, True, MAX_COMPILED),
+                )
             )
         except (liquid.InvalidTemplate, liquid.RenderFailed) as error:
             raise CannotCompose(Reason.TEMPLATE_ERROR, str(error)) from error
@@ -106,8 +111,7 @@ class Letters:
         segments = sms.measure(body).segments
         if segments > MAX_SEGMENTS:
             raise CannotCompose(Reason.TEMPLATE_ERROR, f"{segments} segments; at most {MAX_SEGMENTS} are sent")
-        registered = self._link_rules.registered
-        if registered and (stranger := next(urls.strangers(body, registered), None)):
+        if stranger := self._link_rules.stranger(body):
             raise CannotCompose(Reason.TEMPLATE_ERROR, f"link_domain_not_registered: {stranger[0]}")
         return segments
 

@@ -54,6 +54,10 @@ class LinkRules:
     def shortens(self, channel: str) -> bool:
         return bool(self.domain) and (channel != Channel.EMAIL or self.in_email)
 
+    def stranger(self, text: str) -> tuple[str, int] | None:
+        """The first link in the text of an SMS that is on no registered domain, and its line."""
+        return next(urls.strangers(text, self.registered), None) if self.registered else None
+
 
 @remembered(MessagingSettings)
 def _current() -> LinkRules:

@@ -12,6 +12,7 @@ from messaging.models import Message, Template, TemplateVersion
 from messaging.rendering.letters import context_for, live_versions, nearest
 from messaging.selectors.samples import latest_order
 from messaging.texts import liquid
+from messaging.texts.mjml import MAX_COMPILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def fill_in(template: Template, *, customer: Customer, shop: Shop) -> Filled:
     if variant is None:
         return Filled(fault="nothing is published")
     data = _data(template, customer, shop)
-    subject, body = liquid.parse(variant.subject), liquid.parse(variant.body)
+    subject, body = liquid.parse(variant.subject), liquid.parse(variant.final_body, most=MAX_COMPILED)
     missing: tuple[str, ...] = ()
     try:
         try:

@@ -55,3 +55,18 @@ def set_words(
     settings.full_clean()
     settings.save()
     return settings
+
+
+@transaction.atomic
+def set_links(*, link_domain: str, registered_domains: Sequence[str], shorten_email: bool) -> None:
+    """
+    Set what short links begin with ("" for none), and which domains links in an SMS may be on (none: any).
+
+    Raises:
+        django.core.exceptions.ValidationError: no address, or no list of words.
+    """
+    settings = MessagingSettings.objects.select_for_update().get(pk=MessagingSettings.current().pk)
+    settings.link_domain, settings.shorten_email = link_domain, shorten_email
+    settings.registered_domains = list(registered_domains)
+    settings.full_clean()
+    settings.save()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from crm.models import Channel, Customer, Topic, User
@@ -11,6 +12,7 @@ from messaging.models import ChannelSettings, Message
 from messaging.outbox.addresses import address_of
 from messaging.outbox.queue import MessageRequest, queue_messages
 from messaging.rendering.letters import MAX_SEGMENTS
+from messaging.rendering.shortening import LinkRules, as_sent
 from messaging.texts import sms
 
 
@@ -34,7 +36,8 @@ def send_text(
         once: names this sending, so that a form sent twice is one message.
 
     Raises:
-        CannotWrite: no such topic, no address, nothing to say, or too long for an SMS.
+        CannotWrite: no such topic, no address, nothing to say, or an SMS that is too long or has a link to a domain
+            that is not registered.
     """
     body, subject = body.strip(), subject.strip()
     if not address_of(customer, channel) or not ChannelSettings.objects.filter(channel=channel).exists():
@@ -45,10 +48,18 @@ def send_text(
         raise CannotWrite("body", _("there is nothing to say"))
     if channel == Channel.EMAIL and not subject:
         raise CannotWrite("subject", _("an email needs a subject"))
-    if channel == Channel.SMS and sms.measure(body).segments > MAX_SEGMENTS:
-        raise CannotWrite("body", _("too long: an SMS of more than 10 segments is not sent"))
+    if channel == Channel.SMS:
+        _check_sms(body)
     request = MessageRequest(
         customer_id=customer.pk, channel=channel, topic=topic, subject=subject, body=body, is_literal=True,
         dedupe_key=f"staff:{actor.pk}:{once}", cause={"kind": "staff", "user": actor.pk, "name": str(actor)},
     )  # fmt: skip
     return queue_messages([request], now=now)[0]
+
+
+def _check_sms(body: str) -> None:
+    if sms.measure(as_sent(body, Channel.SMS)).segments > MAX_SEGMENTS:
+        raise CannotWrite("body", _("too long: an SMS of more than 10 segments is not sent"))
+    if stranger := LinkRules.current().stranger(body):
+        said = gettext("links to a domain that is not registered: %(url)s")
+        raise CannotWrite("body", said % {"url": stranger[0]})

@@ -48,7 +48,8 @@ class InvalidTemplate(ValueError):
     The template cannot be saved.
 
     Attributes:
-        code: "too_large", "syntax", "unknown_tag", "unknown_filter", "unknown_variable" or "not_offered".
+        code: "too_large", "syntax", "unknown_tag", "unknown_filter", "unknown_variable", "unknown_partial" or
+            "not_offered".
         line: where, counted from 1; 0 when it concerns the whole.
     """
 
@@ -94,19 +95,22 @@ class Template:
 
 
 @lru_cache(maxsize=4096)
-def parse(source: str, *, html: bool = False, is_known: IsKnown = variables.is_known) -> Template:
+def parse(
+    source: str, *, html: bool = False, is_known: IsKnown = variables.is_known, most: int = MAX_SOURCE
+) -> Template:
     """
     Read a template; with `html`, what variables bring in is escaped.
 
     Args:
         is_known: whether a template may name this path, e.g. ["customer", "first_name"].
+        most: characters it may have.
 
     Raises:
         InvalidTemplate: names the fault and the line.
     """
-    if len(source) > MAX_SOURCE:
-        raise InvalidTemplate("too_large", f"longer than {MAX_SOURCE} characters")
-    _check_markup(source)
+    if len(source) > most:
+        raise InvalidTemplate("too_large", f"longer than {most} characters")
+    check_markup(source)
     try:
         bound = (_HTML if html else _TEXT).from_string(source)
         _check_shape(bound)
@@ -206,9 +210,12 @@ _TEXT = _Environment(undefined=_Missing)
 _HTML = _Environment(undefined=_Missing, autoescape=True)
 
 
-def _check_markup(source: str) -> None:
+def check_markup(source: str) -> None:
     """
     Refuse in one pass what the library's lexer would backtrack over: 20 kB of "{{" kept it busy for 18 seconds.
+
+    Raises:
+        InvalidTemplate: a brace is not closed, or a tag is too long.
     """
     if found := _VERBATIM.search(source):
         raise InvalidTemplate("unknown_tag", f"unexpected tag '{found[1]}'", _line(source, found.start()))

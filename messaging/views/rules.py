@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.access.guards import staff_required
 from crm.views.parts import done, posted
-from messaging.forms.rules import LimitsForm, QuietHoursForm, WordsForm
+from messaging.forms.rules import LimitsForm, LinksForm, QuietHoursForm, WordsForm
 from messaging.models import FrequencyCap, MessagingSettings, QuietHours
 from messaging.services import rules
 from messaging.views.parts import settings_form
@@ -73,3 +73,20 @@ def words(request: HttpRequest) -> HttpResponse:
         else:
             return done(request, _("The words are saved."), reverse(RULES))
     return settings_form(request, form, _("STOP, START and HELP"), _("Save"), (_("Rules of sending"), RULES))
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required("settings.shop")
+def link_rules(request: HttpRequest) -> HttpResponse:
+    """Short links, and where links may lead."""
+    current = MessagingSettings.current()
+    initial = {
+        "link_domain": current.link_domain,
+        "shorten_email": current.shorten_email,
+        "registered_domains": "\n".join(current.registered_domains),
+    }
+    form = LinksForm(posted(request), initial=initial)
+    if request.method == "POST" and form.is_valid():
+        rules.set_links(**form.cleaned_data)
+        return done(request, _("The links are saved."), reverse(RULES))
+    return settings_form(request, form, _("Links"), _("Save"), (_("Rules of sending"), RULES))

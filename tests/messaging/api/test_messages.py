@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from crm.models import User
-from messaging.models import Message, Template
+from messaging.models import MessagingSettings, Message, Template
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, UserFactory, later
 from tests.factories.messaging import MessageFactory, make_template
@@ -185,7 +185,7 @@ def test_a_template_is_added_and_its_next_version_replaces_it(api: Program) -> N
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert (first.json()["version"], second.json()["version"]) == (1, 2)
-    assert first.json()["variants"]["th"] == {"subject": "", "body": "ขอบคุณ", "html": ""}
+    assert first.json()["variants"]["th"] == {"subject": "", "body": "ขอบคุณ", "html": "", "mjml": ""}
     assert list(second.json()["variants"]) == ["en"]
     found = api.get("templates/?slug=thanks-2").json()["results"]
     assert [row["variants"]["en"]["body"] for row in found] == ["Thanks"]
@@ -198,9 +198,10 @@ def test_a_template_is_added_and_its_next_version_replaces_it(api: Program) -> N
         ({"channel": "fax"}, [("/channel", "invalid_choice")]),
         ({"variants": {}}, [("/variants", "required")]),
         ({"variants": {"english": {"body": "x"}}}, [("/variants/english", "invalid")]),
-        ({"variants": {"en": {"body": ""}}}, [("/variants/en/body", "blank")]),
+        ({"variants": {"en": {"body": ""}}}, [("/variants/en/body", "required")]),
         ({"variants": {"en": {"body": "{{ customer.api_key }}"}}}, [("/variants/en/body", "unknown_variable")]),
         ({"variants": {"en": {"body": "{% include 'x' %}"}}}, [("/variants/en/body", "unknown_tag")]),
+        ({"variants": {"en": {"body": "x", "mjml": "<mjml></mjml>"}}}, [("/variants/en/mjml", "invalid")]),
         ({"variants": {"en": {"body": "x", "css": "y"}}}, [("/variants/en/css", "unknown_field")]),
         (
             {"channel": "email", "variants": {"": {"body": "x"}}},
@@ -223,3 +224,17 @@ def test_a_template_that_cannot_be_is_refused_with_its_places(
 
     assert (response.status_code, faults(response)) == (400, places)
     assert Template.objects.count() == before
+
+
+def test_an_sms_that_links_to_a_domain_that_is_not_registered_is_refused(api: Program) -> None:
+    MessagingSettings.objects.update(registered_domains=["shop.example"])
+    customer = CustomerFactory()
+    said = {"customer": str(customer.public_id), "channel": "sms", "topic": "order_updates"}
+    bodies = ["Look: bit.ly/abc", "Look: https://shop.example/a"]
+
+    response = api.post("messages/", {"messages": [{**said, "body": body} for body in bodies]})
+
+    refused, accepted = response.json()["results"]
+    assert (refused["status"], accepted["status"]) == ("invalid", "accepted")
+    assert "link_domain_not_registered" in str(refused)
+    assert "bit.ly/abc" in str(refused)

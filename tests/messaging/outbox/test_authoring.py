@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.models import Template, TemplateVersion
+from messaging.models import MessagingSettings, Template, TemplateVersion
 from messaging.outbox.authoring import Fault, InvalidTemplate, VariantIn, save_template
 from tests.factories.crm import NOON, UserFactory
 
@@ -91,3 +91,24 @@ def test_all_faults_are_told_at_once() -> None:
     assert [fault.path for fault in refused.value.faults] == [
         "slug", "channel", "variants.en.body", "variants.th.body",
     ]  # fmt: skip
+
+
+class TestRegisteredDomains:
+    @pytest.fixture(autouse=True)
+    def registered(self) -> None:
+        MessagingSettings.objects.update(registered_domains=["shop.example"])
+
+    def test_an_sms_that_links_elsewhere_is_refused_and_the_link_named(self) -> None:
+        with pytest.raises(InvalidTemplate) as refused:
+            save_template(slug="t", channel="sms", variants={"en": VariantIn("Hi\nbit.ly/abc")}, now=NOON)
+        (fault,) = refused.value.faults
+        assert (fault.path, fault.code, fault.line) == ("variants.en.body", "link_domain_not_registered", 2)
+        assert "bit.ly/abc" in fault.message
+
+    def test_one_that_links_to_us_is_kept(self) -> None:
+        text = "https://shop.example/{{ event.order_id }} {{ links.unsubscribe }}"
+        save_template(slug="t", channel="sms", variants={"en": VariantIn(text)}, now=NOON)
+
+    def test_an_email_may_link_anywhere(self) -> None:
+        variants = {"en": VariantIn("https://elsewhere.example", subject="S")}
+        save_template(slug="t", channel="email", variants=variants, now=NOON)

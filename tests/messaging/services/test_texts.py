@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from crm.models import Customer
-from messaging.models import Message
+from messaging.models import Message, MessagingSettings
 from messaging.services.texts import CannotWrite, send_text
 from tests.factories.crm import NOON, CustomerFactory, UserFactory
 
@@ -52,3 +52,16 @@ def test_what_cannot_be_written_says_why(changes: dict[str, str], field: str, fa
 
 def test_ten_segments_still_go() -> None:
     assert send(CustomerFactory(), body="x" * 1530).state == "queued"
+
+
+def test_a_text_that_links_to_a_domain_that_is_not_registered_is_refused_and_the_link_named() -> None:
+    MessagingSettings.objects.update(registered_domains=["shop.example"])
+    with pytest.raises(CannotWrite) as refused:
+        send(CustomerFactory(), body="Look: bit.ly/abc")
+    assert refused.value.message == "links to a domain that is not registered: bit.ly/abc"
+    assert send(CustomerFactory(), body="Look: https://shop.example/a").state == "queued"
+
+
+def test_an_address_that_will_be_short_may_be_longer_than_a_text() -> None:
+    MessagingSettings.objects.update(link_domain="https://go.shop.example")
+    assert send(CustomerFactory(), body=f"https://shop.example/{'a' * 1600}").state == "queued"

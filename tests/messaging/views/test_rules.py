@@ -136,3 +136,45 @@ def test_only_leaders_set_the_rules(sign_in: SignIn, role: str, url: str) -> Non
 def test_the_page_costs_a_fixed_number_of_queries(manager: Client, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(12):
         manager.get("/settings/sending/")
+
+
+# --- Links ----------------------------------------------------------------------------------------
+
+
+def test_a_domain_for_short_links_is_kept_without_its_slash(manager: Client) -> None:
+    fields = {"link_domain": "https://Go.Shop.Example/", "registered_domains": "Shop.Example\n\nshop.example\n"}
+    manager.post("/settings/sending/links/", fields)
+    current = MessagingSettings.current()
+    assert (current.link_domain, current.registered_domains, current.shorten_email) == (
+        "https://go.shop.example", ["shop.example"], False,
+    )  # fmt: skip
+    page = manager.get("/settings/sending/").content.decode()
+    assert "https://go.shop.example" in page
+    assert '<span class="tag">shop.example</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "fault"),
+    [
+        ({"link_domain": "go.shop.example"}, "link_domain", "Scheme and domain only, as in https://go.shop.example."),
+        ({"link_domain": "https://go.shop.example/x"}, "link_domain", "Scheme and domain only"),
+        ({"link_domain": "https://a@evil.example"}, "link_domain", "Scheme and domain only"),
+        ({"registered_domains": "https://shop.example"}, "registered_domains", "is no domain such as shop.example."),
+        (
+            {"link_domain": "https://go.other.example", "registered_domains": "shop.example"},
+            "link_domain",
+            "This domain is not among those that are registered.",
+        ),
+    ],
+)
+def test_links_that_cannot_work_are_refused(manager: Client, sent: dict[str, str], field: str, fault: str) -> None:
+    answer = manager.post("/settings/sending/links/", sent)
+    assert answer.status_code == 422
+    assert fault in answer.context["form"].errors[field][0]
+    assert MessagingSettings.current().link_domain == ""
+
+
+def test_a_domain_this_installation_does_not_answer_to_is_refused(manager: Client, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    answer = manager.post("/settings/sending/links/", {"link_domain": "https://go.shop.example"})
+    assert "add it to ALLOWED_HOSTS first" in answer.context["form"].errors["link_domain"][0]
