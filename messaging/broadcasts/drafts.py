@@ -17,7 +17,9 @@ from crm.rules.leaves.segments import segment_faults
 from messaging.broadcasts import audience
 from messaging.models import Broadcast, BroadcastVariant, ChannelSettings, TemplateVersion
 from messaging.models.broadcast import MOST_VARIANTS
+from messaging.rendering.shortening import LinkRules
 from messaging.texts import liquid, variables
+from messaging.texts.mjml import MAX_COMPILED
 
 Timing = Broadcast.Timing
 WinnerBy = Broadcast.WinnerBy
@@ -302,6 +304,9 @@ def _text_faults(
     if not text.template and Channel.EMAIL in channels and not text.subject.strip():
         yield Fault(f"{path}.subject", "required", _("An email needs a subject."))
     sources = [part for part in (text.subject, text.body) if part]
+    if Channel.SMS in channels and (stranger := LinkRules.current().stranger(text.body)):
+        words = _("%(domain)s is none of the shop's registered domains.") % {"domain": stranger[0]}
+        yield Fault(f"{path}.body", "link_domain_not_registered", words)
     if text.template:
         sources = [part for name in channels for part in published.get((text.template, name), ())]
         for name in channels:
@@ -317,5 +322,5 @@ def _text_faults(
 
 def _brought_by_flows(sources: Sequence[str]) -> set[str]:
     """Variables that nobody brings in a broadcast."""
-    paths = (path for source in sources for path in liquid.parse(source).paths)
+    paths = (path for source in sources for path in liquid.parse(source, most=MAX_COMPILED).paths)
     return {".".join(map(str, path)) for path in paths if path[0] in variables.OPEN}

@@ -44,7 +44,11 @@ def queue_batch(broadcast: Broadcast, *, now: datetime, limit: int = BATCH) -> i
     texts = {variant.number: variant for variant in broadcast.variants.all()}
     slots = _slots(broadcast, len(meant), now)
     messages = queue_messages(
-        [_request(broadcast, texts[turn.variant], turn, at) for turn, at in zip(meant, slots, strict=True)], now=now
+        [
+            request_for(broadcast, texts[turn.variant], turn.customer_id, at)
+            for turn, at in zip(meant, slots, strict=True)
+        ],
+        now=now,
     )
     rows: list[dict[str, Any]] = [
         {"id": turn.pk, "state": State.QUEUED, "message_id": message.pk, "variant": turn.variant}
@@ -98,16 +102,17 @@ def _slots(broadcast: Broadcast, number: int, now: datetime) -> list[datetime]:
     return [first + place * apart for place in range(number)]
 
 
-def _request(broadcast: Broadcast, text: BroadcastVariant, turn: _Turn, at: datetime) -> MessageRequest:
+def request_for(broadcast: Broadcast, text: BroadcastVariant, customer_id: int, at: datetime) -> MessageRequest:
+    """What is to be said to one person, whose turn is at `at`."""
     return MessageRequest(
-        customer_id=turn.customer_id,
+        customer_id=customer_id,
         channel=broadcast.channel,
         fallback=broadcast.fallback,
         topic=broadcast.topic.slug,
         template=text.template,
         subject=text.subject,
         body=text.body,
-        dedupe_key=key_of(broadcast, turn.customer_id),
+        dedupe_key=key_of(broadcast, customer_id),
         cause={
             "kind": "broadcast",
             "broadcast": str(broadcast.public_id),

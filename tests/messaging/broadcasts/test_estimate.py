@@ -1,0 +1,140 @@
+"""What the estimate says beforehand is what happens afterwards."""
+
+from collections import Counter
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from messaging.broadcasts import launch
+from messaging.broadcasts.estimate import SAMPLE, _Sample, estimate, show
+from messaging.channels.reasons import Reason
+from messaging.models import FrequencyCap, Message, Price, Suppression
+from messaging.models.suppression import hash_address
+from tests.factories.crm import NOON, CustomerFactory, TicketFactory, UserFactory, later
+from tests.factories.messaging import MessageFactory, make_broadcast, make_people, opt_in, topic
+from tests.messaging.broadcasts.conftest import run_and_send
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def crowd() -> None:
+    """One of each reason, and two who can be reached."""
+    people = make_people(8)
+    fine, other, suppressed, out, complaining, capped, silent, nowhere = people
+    for person in (fine, other, suppressed, complaining, capped, nowhere):
+        opt_in(person, "promotions")
+    out.consents.create(channel="sms", topic=topic("promotions"), state="out", since=NOON)
+    Suppression.objects.create(
+        channel="sms", address_hash=hash_address("sms", str(suppressed.phone)), scope="all", cause="stop", since=NOON
+    )
+    TicketFactory(customer=complaining, is_complaint=True)
+    FrequencyCap.objects.all().delete()
+    FrequencyCap.objects.create(per="day", limit=1)
+    MessageFactory(customer=capped, topic=topic("promotions"), state="sent", cleared_at=NOON)
+    MessageFactory(customer=fine, topic=topic("promotions"), state="sent", cleared_at=later(days=-3))
+    nowhere.phone = ""
+    nowhere.save()
+    CustomerFactory(erased_at=NOON)
+    assert silent.consents.count() == 0
+
+
+@pytest.mark.usefixtures("crowd")
+def test_everybody_who_would_get_nothing_is_counted_under_the_reason():
+    found = estimate(make_broadcast(topic=topic("promotions")), now=later(hours=-3))
+
+    assert found.people == 8
+    assert found.by_channel == {"sms": 2}
+    assert found.excluded == {
+        Reason.SUPPRESSED: 1, Reason.OPTED_OUT: 1, Reason.COMPLAINT: 1, Reason.CAPPED: 1, Reason.NO_CONSENT: 1,
+        Reason.UNREACHABLE: 1,
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("crowd")
+def test_what_happens_is_what_the_estimate_said():
+    now = later(hours=-3)  # the afternoon in Bangkok
+    broadcast = make_broadcast(topic=topic("promotions"))
+    found = estimate(broadcast, now=now)
+
+    launch.send_broadcast(broadcast, actor=UserFactory(), now=now)
+    run_and_send(now)
+
+    messages = Message.objects.filter(recipient__broadcast=broadcast)
+    assert messages.filter(state="delivered").count() == found.sendable
+    assert Counter(messages.filter(state="withheld").values_list("reason", flat=True)) == found.excluded
+
+
+def test_another_channel_takes_whom_the_first_does_not_reach():
+    make_people(1)
+    make_people_by_mail = CustomerFactory(phone="")
+    assert make_people_by_mail.email
+
+    found = estimate(make_broadcast(fallback=["email"]), now=NOON)
+
+    assert found.by_channel == {"email": 1, "sms": 1}
+
+
+def test_segments_and_cost_are_those_of_each_variant():
+    Price.objects.update_or_create(channel="sms", country="", defaults={"micros": 500_000})
+    make_people(20)
+    broadcast = make_broadcast("Short", "x" * 161, weights=(1, 1))
+
+    found = estimate(broadcast, now=NOON)
+
+    one, two = found.variants
+    assert (one.letter, two.letter, one.people + two.people) == ("A", "B", 20)
+    assert (one.segments, two.segments) == (one.people, 2 * two.people)
+    assert found.micros == (one.people + 2 * two.people) * 500_000
+
+
+def test_the_rest_of_a_trial_is_counted_at_the_price_of_the_dearest():
+    Price.objects.update_or_create(channel="sms", country="", defaults={"micros": 1})
+    make_people(40)
+
+    found = estimate(make_broadcast("Short", "x" * 161, test_share=50), now=NOON)
+
+    rest = found.variants[-1]
+    assert (rest.letter, rest.segments) == ("", 2 * rest.people)
+    assert sum(variant.people for variant in found.variants) == 40
+
+
+def test_texts_that_cannot_be_filled_in_are_reported():
+    make_people(3)
+    CustomerFactory(attributes={"shirt": "M"})
+
+    (variant,) = estimate(make_broadcast("Your size: {{ customer.attributes.shirt }}"), now=NOON).variants
+
+    assert (variant.failing, variant.fault) == (75, "missing variable: customer.attributes.shirt is undefined")
+
+
+def test_it_asks_as_many_questions_for_many_as_for_few():
+    broadcast = make_broadcast("One", "Two", topic=topic("promotions"), fallback=["email"])
+    estimate(broadcast, now=NOON)  # what is remembered by the process is read once
+    spent = []
+    for people in (make_people(3), [CustomerFactory() for _ in range(60)]):
+        opt_in(people[0], "promotions")
+        with CaptureQueriesContext(connection) as queries:
+            estimate(broadcast, now=NOON)
+        spent.append(len(queries))
+
+    assert spent[0] == spent[1] <= 25
+
+
+def test_messages_are_shown_as_real_people_would_read_them():
+    ann = CustomerFactory(name="Ann Lee")
+    found = show(make_broadcast("Hello {{ customer.first_name }}"), UserFactory(), [ann.pk], now=NOON)
+
+    assert [(shown.customer, shown.letter and shown.letter.body) for shown in found] == [(ann, "Hello Ann")]
+    assert Message.objects.count() == 0
+
+
+def test_a_sample_of_many_is_spread_over_all_of_them():
+    sample = _Sample()
+    for number in range(100_000):
+        sample.add(number)
+
+    assert SAMPLE // 2 <= len(sample.kept) <= SAMPLE
+    assert sample.kept[0] == 0
+    assert sample.kept[-1] >= 99_000
