@@ -21,7 +21,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -164,7 +164,7 @@ class Gateway:
         step = self._script.popleft() if self._script else self._answer(taken)
         if isinstance(step, Reply) and step.status < 400 and step.json is None and not step.body:
             # A bare Reply() in the script: what it would say anyhow.
-            step = Reply(json=self._answer(taken).json, after=step.after)
+            step = replace(self._answer(taken), after=step.after)
         if step.is_accepted if isinstance(step, Reply) else step.accepts:
             if not self._dedupes or key not in self._known:
                 self.accepts[key] += 1
