@@ -1,0 +1,1 @@
+"""LINE through the Messaging API: https://developers.line.biz/en/reference/messaging-api/"""

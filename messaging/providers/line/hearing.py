@@ -1,0 +1,99 @@
+"""What LINE tells at our door: events of people who follow, leave and write."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from crm.lib.strict_json import InvalidJSON, read_object
+from messaging.channels.calls import BadSignature, Call, Heard, InboundIn, Kind, NoSuchDoor, UnreadableCall, What
+
+NAME = "line"
+_KINDS = {"message": Kind.WROTE, "follow": Kind.FOLLOWED, "unfollow": Kind.LEFT, "postback": Kind.WROTE}
+
+
+def hear(call: Call, *, channel_secret: str) -> Heard:
+    """
+    The events of a call; none for the console's "Verify".
+
+    What is said in a group is not said to us, and what has no sender nobody could be told about: both are left out.
+
+    Raises:
+        messaging.channels.calls.Refused
+    """
+    if call.what == What.RECEIPTS:
+        raise NoSuchDoor
+    if not _is_signed(call, channel_secret):
+        raise BadSignature
+    try:
+        events = read_object(call.body).get("events")
+    except InvalidJSON as error:
+        raise UnreadableCall(error.message) from error
+    if not isinstance(events, list):
+        raise UnreadableCall("events must be a list")
+    return Heard(inbound=[inbound for event in events if isinstance(event, dict) for inbound in _inbound(event)])
+
+
+def signature(body: bytes, channel_secret: str) -> str:
+    return base64.b64encode(hmac.new(channel_secret.encode(), body, hashlib.sha256).digest()).decode()
+
+
+def _is_signed(call: Call, channel_secret: str) -> bool:
+    given = call.headers.get("x-line-signature", "")
+    return hmac.compare_digest(signature(call.body, channel_secret).encode(), given.encode())
+
+
+def _inbound(event: Mapping[str, Any]) -> Iterator[InboundIn]:
+    kind = _KINDS.get(str(event.get("type")))
+    source = _object(event, "source")
+    if kind is None or source.get("type") != "user" or not _text(source, "userId"):
+        return
+    event_id, at = _text(event, "webhookEventId"), event.get("timestamp")
+    if not event_id or not isinstance(at, int):
+        raise UnreadableCall("an event needs webhookEventId and timestamp")
+    try:
+        happened_at = datetime.fromtimestamp(at / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UnreadableCall("a timestamp is no time") from error
+    yield InboundIn(
+        provider=NAME,
+        # A redelivery has the id of the first delivery.
+        provider_id=event_id,
+        from_address=_text(source, "userId"),
+        at=happened_at,
+        kind=kind,
+        body=_body(event),
+        reply_token=_text(event, "replyToken"),
+    )
+
+
+def _body(event: Mapping[str, Any]) -> str:
+    """What was said, as text: LINE keeps pictures and files, and its manager app shows them."""
+    if event.get("type") == "postback":
+        return _text(_object(event, "postback"), "data")
+    message = _object(event, "message")
+    kind = _text(message, "type")
+    if kind == "text":
+        return _text(message, "text")
+    if kind == "sticker":
+        keywords = message.get("keywords")
+        words = [str(word) for word in keywords[:3]] if isinstance(keywords, list) else []
+        return f"[{' '.join(['sticker:', *words]) if words else 'sticker'}]"
+    if kind == "location":
+        place = [_text(message, "title"), _text(message, "address")]
+        return f"[location] {' '.join(filter(None, place))} {message.get('latitude')}, {message.get('longitude')}"
+    return f"[{kind}] {_text(message, 'fileName')}".strip() if kind else ""
+
+
+def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = value.get(name)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    inner = value.get(name)
+    return inner if isinstance(inner, str) else ""
