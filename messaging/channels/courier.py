@@ -59,6 +59,8 @@ class Courier:
         """Run what is left to do, such as hanging up, and end."""
         for farewell in farewells:
             self._loop.run_until_complete(farewell)
+        # Connections that were told to close do so in the loop's next round.
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     def _take_off(

@@ -45,8 +45,6 @@ _WORDS: Mapping[str, str | Promise] = {
     "list_type": _("is not a list"),
     "string_type": _("is not a text"),
     "int_type": _("is not a whole number"),
-    "string_too_short": _("is empty"),
-    "too_short": _("is empty"),
     "too_long": _("has more than %(max_length)s"),
     "string_too_long": _("is longer than %(max_length)s characters"),
     "greater_than_equal": _("is less than %(ge)s"),
@@ -60,6 +58,9 @@ def _message(detail: Mapping[str, Any]) -> str:
     kind, said = detail["type"], str(detail["msg"])
     if kind == "value_error":
         return said.removeprefix("Value error, ")
+    if kind in ("too_short", "string_too_short"):
+        least = detail["ctx"]["min_length"]
+        return str(_("is empty") if least == 1 else _("is shorter than %(least)s characters") % {"least": least})
     if kind in _WORDS:
         words = str(_WORDS[kind])
         return words % detail["ctx"] if "%(" in words else words

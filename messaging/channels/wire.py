@@ -5,11 +5,14 @@ may have the message.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -116,7 +119,23 @@ class Wire:
 
 
 def _hang_up(courier: Courier, sessions: list[aiohttp.ClientSession]) -> None:
-    courier.close(*(session.close() for session in sessions))
+    """Close the connections of a wire that is gone."""
+    close = partial(courier.close, *(session.close() for session in sessions))
+    if _is_in_a_loop():
+        # Found by the garbage collector while another wire's calls run in this thread.
+        thread = threading.Thread(target=close)
+        thread.start()
+        thread.join()
+    else:
+        close()
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def refuse(answer: Answer, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from messaging.channels.base import Parcel, PermanentFailure
-from messaging.providers.http_sms.config import LookUp, Settings
+from messaging.providers.http_sms.config import LookUp, Receipts, Settings
 from messaging.providers.http_sms.texts import KEY, VARIABLES, has_variables, names_in, parse
 from messaging.texts.liquid import RenderFailed
 
@@ -37,6 +37,7 @@ class Filling:
     def __init__(self, settings: Settings) -> None:
         self._method = settings.method
         self._names: set[str] = set()
+        self._token = _token(settings.receipts)
         self._url = self._text(settings.url)
         self._query = self._tree(settings.query) if settings.query else None
         self._headers = self._tree(settings.headers)
@@ -56,6 +57,8 @@ class Filling:
             PermanentFailure: its data do not go with the texts; nothing was sent.
         """
         values = {name: VARIABLES[name](parcel) for name in self._names}
+        if self._token and values.get("receipts_url"):
+            values["receipts_url"] += self._token
         try:
             url = self._url(_encoded(values))
             if self._query:
@@ -111,6 +114,14 @@ class Question:
     def request(self, key: str) -> Request:
         url = self._url.render({"message": _encoded({KEY: key})})
         return Request(self._method, url, self._headers)
+
+
+def _token(receipts: Receipts | None) -> str:
+    """What makes the address for receipts complete, when the gateway shows its secret there."""
+    if receipts is None or receipts.secret is None:
+        return ""
+    kind, _, name = receipts.secret_in.partition(":")
+    return f"?{urlencode({name: receipts.secret})}" if kind == "query" else ""
 
 
 def _credentials(settings: Settings) -> dict[str, str]:

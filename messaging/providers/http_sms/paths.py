@@ -29,7 +29,9 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def read_path(data: Any, path: str) -> Any:
-    """What stands at `path` in plain JSON; None when nothing does."""
+    """What stands at `path` in plain JSON; None when nothing does. A name may have dots, as fields of forms do."""
+    if isinstance(data, dict) and path in data:
+        return data[path]
     for part in _parts(path):
         if isinstance(data, dict):
             data = data.get(part)

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits
-from messaging.channels.calls import Call, Heard, NoSuchDoor
+from messaging.channels.calls import Call, Heard
 from messaging.channels.wire import Answer, Wire
 from messaging.providers.http_sms.answers import find_reference, understand
 from messaging.providers.http_sms.config import Settings, check_settings, read_settings
+from messaging.providers.http_sms.doors import hear
 from messaging.providers.http_sms.filling import Filling, Question, Request
 
-NAME = "http_sms"
 _SMS = frozenset({"sms"})
 
 
@@ -52,7 +52,7 @@ class HttpSmsProvider:
         return {key: reference for key, reference in self._wire.ask(keys, ask).items() if reference}
 
     def hear(self, call: Call, *, now: datetime) -> Heard:
-        raise NoSuchDoor
+        return hear(call, self._settings, now=now)
 
     async def _deliver(self, parcel: Parcel) -> Accepted:
         answer = await self._call(self._filling.request(parcel))

@@ -45,7 +45,10 @@ VARIABLES: Mapping[str, Callable[[Parcel], Any]] = {
 
 def is_known(segments: Sequence[Any]) -> bool:
     """May a text name this path, e.g. ["message", "to"]?"""
-    return len(segments) == 2 and segments[0] == "message" and segments[1] in VARIABLES.keys()  # noqa: SIM118
+    match segments:
+        case ["message", str(name)]:
+            return name in VARIABLES
+    return False
 
 
 def parse(text: str) -> liquid.Template:
