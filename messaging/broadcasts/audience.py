@@ -63,7 +63,7 @@ def gather(broadcast: Broadcast, *, now: datetime, limit: int = LOOKED_AT) -> in
         for pk, who, zone_name in found.order_by("pk").values_list("pk", "public_id", "time_zone")
         if (due_at := turns.of(zone_name))
     ]  # fmt: skip
-    bulk.insert_new(BroadcastRecipient, rows, unique=("customer_id", "broadcast_id"))
+    broadcast.people += len(bulk.insert_new(BroadcastRecipient, rows, unique=("customer_id", "broadcast_id")))
     if len(seen) == limit:
         broadcast.cursor = seen[-1]
     else:

@@ -17,7 +17,7 @@ State = Broadcast.State
 Halt = Broadcast.Halt
 # Written after a batch; what staff may change at the same time is not among them.
 _KEPT = (
-    "state", "halt", "started_at", "cursor", "gathered_at", "next_slot_at", "tested_at", "winner",
+    "state", "halt", "started_at", "cursor", "people", "gathered_at", "next_slot_at", "tested_at", "winner",
     "winner_decided_at", "ended_at", "is_settling",
 )  # fmt: skip
 
@@ -86,8 +86,7 @@ def _batch(broadcast: Broadcast, now: datetime, limit: int) -> int:
 
 
 def _is_too_large(broadcast: Broadcast) -> bool:
-    most = broadcast.most_people
-    return most is not None and broadcast.recipients.all()[: most + 1].count() > most
+    return broadcast.most_people is not None and broadcast.people > broadcast.most_people
 
 
 def _is_through(broadcast: Broadcast) -> bool:

@@ -142,6 +142,7 @@ class Broadcast(models.Model):
     halt = models.CharField(_("stopped by itself"), max_length=12, choices=Halt, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     cursor = models.BigIntegerField(default=0, editable=False)
+    people = models.PositiveIntegerField(_("people"), default=0, editable=False)
     gathered_at = models.DateTimeField(_("audience written down"), null=True, blank=True)
     next_slot_at = models.DateTimeField(null=True, blank=True, editable=False)
     tested_at = models.DateTimeField(_("last of the trial queued"), null=True, blank=True)
@@ -162,6 +163,10 @@ class Broadcast(models.Model):
     def channels(self) -> list[str]:
         """In the order in which they are tried."""
         return [self.channel, *self.fallback]
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.started_at is not None and self.state not in self.OVER
 
     @property
     def is_trial(self) -> bool:
