@@ -36,7 +36,7 @@ class Panel:
     A card on the customer page.
 
     `context(customer, user, now)` returns what `template` needs, or None to leave the card out. `zone` is "header",
-    "side" or "main".
+    "side" or "main"; "consents" is the page of what the customer agreed to.
     """
 
     key: str

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from crm.views import (
+    consents,
     customers,
     hooks,
     promotions,
@@ -30,7 +31,7 @@ urlpatterns = [
     path("customers/<uuid:public_id>/edit/<slug:name>/", customers.customer_field, name="customer_field"),
     path("customers/<uuid:public_id>/ids/", customers.customer_ids, name="customer_ids"),
     path("customers/<uuid:public_id>/tags/", customers.customer_tags, name="customer_tags"),
-    path("customers/<uuid:public_id>/consent/", customers.customer_consent, name="customer_consent"),
+    path("customers/<uuid:public_id>/consents/", consents.customer_consents, name="customer_consents"),
     path("customers/<uuid:public_id>/notes/", work.note_add, name="note_add"),
     path("customers/<uuid:public_id>/calls/", work.call_add, name="call_add"),
     path("customers/<uuid:public_id>/tasks/", work.task_add, name="task_add"),

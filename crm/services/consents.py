@@ -82,6 +82,50 @@ def record_consents(
     return evidence
 
 
+class NoEvidence(ValueError):
+    """A yes that nobody could prove; `field` names what is missing: "source" or "wording"."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+def record_by_staff(
+    customer: Customer,
+    *,
+    channel: str,
+    topic: str,
+    state: str,
+    source: str,
+    wording: str,
+    actor: User,
+    now: datetime,
+) -> ConsentEvent:
+    """
+    A member of staff writes down what the customer told them. A no is taken at its word, a yes needs its evidence.
+
+    Args:
+        topic: its slug.
+        source: where and how they said it; kept as the evidence's detail.
+        wording: what they were asked.
+
+    Raises:
+        NoEvidence: a yes without source or wording.
+        InvalidConsent: an unknown channel, topic or state.
+    """
+    source, wording = " ".join(source.split()), wording.strip()
+    if state == State.IN:
+        for field, value in (("source", source), ("wording", wording)):
+            if not value:
+                raise NoEvidence(field, "is needed for a yes")
+    (event,) = record_consents(
+        customer, {channel: {topic: state}}, via=ConsentEvent.Via.STAFF, now=now, wording=wording, detail=source[:200],
+        actor=actor,
+    )  # fmt: skip
+    return event
+
+
 def _checked(channel: str, slug: str, state: str, topics: Mapping[str, Topic]) -> tuple[str, Topic, str]:
     if channel not in Channel.values:
         raise InvalidConsent(channel, f"unknown channel; known are {', '.join(Channel.values)}")

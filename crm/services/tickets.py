@@ -273,7 +273,8 @@ def _record(ticket: Ticket, name: str, now: datetime) -> None:
 
 def _subject(subject: str, body: str, files: Sequence[Upload]) -> str:
     """What to call a ticket that begins with this: a photograph alone goes by its file's name."""
-    return subject.strip() or _first_words(body) or "\N{PAPERCLIP} " + "".join(clean_name(file.name) for file in files[:1])
+    named = " ".join(clean_name(file.name) for file in files[:1])
+    return subject.strip() or _first_words(body) or f"\N{PAPERCLIP} {named}"
 
 
 def _first_words(body: str) -> str:

@@ -31,11 +31,11 @@ from crm.lib.htmx import render_page, wants
 from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
 from crm.lib.paging import InvalidCursor, Sort, bounded_count
 from crm.lib.zones import zone
-from crm.models import Channel, ConsentEvent, Customer, Identity, State, Topic, User
+from crm.models import Customer, Identity, User
 from crm.selectors.record import record_cards
 from crm.selectors.search import clean
 from crm.selectors.timeline import CATEGORIES, timeline
-from crm.services import consents, customers
+from crm.services import customers
 from crm.views.parts import Choice, choice_of, done, found, page_of, posted, refused, sorted_by
 
 SORTS = {
@@ -157,7 +157,7 @@ def show(request: HttpRequest, customer: Customer, *, tab: str = "", **compose: 
     context |= {
         "name": name_for(customer, user),
         "tabs": _tabs(customer, user, tab, compose),
-        "panels": {zone: _panels(zone, customer, user) for zone in ("header", "main", "side")},
+        "panels": {zone: panels(zone, customer, user) for zone in ("header", "main", "side")},
         "lines": _lines(customer, user),
         **record_cards(customer, user, now),
     }
@@ -198,7 +198,7 @@ def _tabs(customer: Customer, user: User, wanted: str, compose: Mapping[str, Any
     return shown
 
 
-def _panels(zone_name: str, customer: Customer, user: User) -> list[dict[str, Any]]:
+def panels(zone_name: str, customer: Customer, user: User) -> list[dict[str, Any]]:
     now = timezone.now()
     return [
         {"template": panel.template, "context": context}
@@ -273,21 +273,3 @@ def customer_tags(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return refused(request, _("A tag is 1 to 64 characters."), url)
     customers.add_tags(customer, [form.cleaned_data["name"]])
     return done(request, _("Tagged “%(tag)s”.") % {"tag": form.cleaned_data["name"]}, url)
-
-
-@require_POST
-@staff_required("consents.record")
-def customer_consent(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Record what the customer told us: yes or no to one channel and topic."""
-    customer = visible(request, public_id)
-    channel, topic, state = (request.POST.get(key, "") for key in ("channel", "topic", "state"))
-    try:
-        consents.record_consents(
-            customer, {channel: {topic: state}}, via=ConsentEvent.Via.STAFF, now=timezone.now(),
-            actor=staff_of(request), detail=request.POST.get("detail", "")[:200],
-        )  # fmt: skip
-    except consents.InvalidConsent as error:
-        raise BadRequest(str(error)) from error
-    said = _("Yes to %(topic)s by %(channel)s.") if state == State.IN else _("No to %(topic)s by %(channel)s.")
-    names = {"channel": Channel(channel).label, "topic": Topic.objects.get(slug=topic)}
-    return done(request, said % names, customer.get_absolute_url())

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from crm.access.roles import may
 from crm.extensions import (
     ComposerTab,
     Panel,
@@ -22,6 +24,7 @@ from crm.selectors.topics import topics_for
 from messaging.forms.compose import ComposeForm
 from messaging.models import Message
 from messaging.outbox.addresses import address_of
+from messaging.rendering import links
 from messaging.selectors import causes, standing
 
 
@@ -59,6 +62,18 @@ def messages_card(customer: Customer, user: User, now: datetime) -> Mapping[str,
 
 
 add_panel(Panel("messages", "messaging/customer_messages.html", messages_card, zone="side", order=30))
+
+
+def addresses_card(customer: Customer, user: User, now: datetime) -> Mapping[str, Any] | None:
+    """What stands against each of their addresses; and for who records consent, their own page of choices."""
+    return {
+        "lines": standing.all_lines_of(customer),
+        "preferences": links.preferences_url(customer.public_id) if may(user, "consents.record") else "",
+        "back": reverse("crm:customer_consents", args=[customer.public_id]),
+    }
+
+
+add_panel(Panel("addresses", "messaging/customer_addresses.html", addresses_card, zone="consents", order=10))
 
 
 @upcoming_source("messages")

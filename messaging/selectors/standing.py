@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from crm.models import Channel, Customer
+from crm.models import Channel, Customer, Identity
 from messaging.models import ChannelSettings, Message, Suppression
 from messaging.models.suppression import hash_address
 
 LATEST = 5
+_KINDS = {Identity.Kind.PHONE: Channel.SMS, Identity.Kind.EMAIL: Channel.EMAIL, Identity.Kind.LINE: Channel.LINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,24 @@ class Line:
 
 
 def lines_of(customer: Customer) -> list[Line]:
-    """The customer's addresses; one query."""
+    """The addresses on the customer's record; one query."""
+    return _lines(_on_record(customer))
+
+
+def all_lines_of(customer: Customer) -> list[Line]:
+    """Those, and every other address that the customer is known by; two queries."""
+    known = Identity.objects.filter(customer=customer, kind__in=_KINDS).order_by("kind", "value")
+    others = [(_KINDS[Identity.Kind(kind)], value) for kind, value in known.values_list("kind", "value")]
+    return _lines(dict.fromkeys([*_on_record(customer), *others]))
+
+
+def _on_record(customer: Customer) -> Iterator[tuple[Channel, str]]:
     addresses = {Channel.SMS: str(customer.phone or ""), Channel.EMAIL: customer.email, Channel.LINE: customer.line_id}
-    hashes = {hash_address(channel, address): (channel, address) for channel, address in addresses.items() if address}
+    return ((channel, address) for channel, address in addresses.items() if address)
+
+
+def _lines(addresses: Iterable[tuple[Channel, str]]) -> list[Line]:
+    hashes = {hash_address(channel, address): (channel, address) for channel, address in addresses}
     standing: dict[str, list[Suppression]] = {}
     for row in Suppression.objects.standing().filter(address_hash__in=hashes.keys()).order_by("since"):
         standing.setdefault(row.address_hash, []).append(row)

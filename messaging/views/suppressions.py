@@ -15,7 +15,7 @@ from crm.access.guards import staff_of, staff_required
 from crm.lib.htmx import render_page
 from crm.lib.paging import Sort, bounded_count
 from crm.models import Channel
-from crm.views.parts import choice_of, done, page_of, posted, refused
+from crm.views.parts import choice_of, done, next_url, page_of, posted, refused
 from messaging.forms.addresses import AddressForm, LiftForm, SuppressionForm
 from messaging.models import Suppression
 from messaging.models.suppression import hash_address
@@ -79,6 +79,7 @@ def suppression_create(request: HttpRequest) -> HttpResponse:
 def suppression_lift(request: HttpRequest, pk: int) -> HttpResponse:
     """Write again to an address; only with a reason."""
     row = get_object_or_404(Suppression, pk=pk)
+    back = next_url(request, reverse(LIST))
     form = LiftForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -86,7 +87,7 @@ def suppression_lift(request: HttpRequest, pk: int) -> HttpResponse:
                 row, reason=form.cleaned_data["reason"], actor=staff_of(request), now=timezone.now()
             )
         except suppressions.NotStanding:
-            return refused(request, _("It has been lifted before."), reverse(LIST))
-        return done(request, _("Messages may go there again, as far as consent allows."), reverse(LIST))
-    context = {"form": form, "row": row}
+            return refused(request, _("It has been lifted before."), back)
+        return done(request, _("Messages may go there again, as far as consent allows."), back)
+    context = {"form": form, "row": row, "back": back}
     return render(request, "messaging/suppression_lift.html", context, status=422 if form.errors else 200)

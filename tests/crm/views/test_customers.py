@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm.lib.money import Money
-from crm.models import Consent, ConsentEvent, Customer, Event, Shop, Tag, Topic, User
+from crm.models import Customer, Event, Shop, Tag, User
 from crm.services import merges, purchases
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import CustomerFactory, PurchaseFactory, TicketFactory, UserFactory
@@ -254,18 +254,8 @@ class TestThePage:
         client.post(url, {"remove": "vip"})
         assert list(customer.tags.all()) == []
 
-    def test_what_the_customer_said_is_kept_as_evidence(self, manager: Client) -> None:
-        topic, _ = Topic.objects.get_or_create(slug="promotions", defaults={"name": "Promotions"})
-        customer = CustomerFactory()
-        url = reverse("crm:customer_consent", args=[customer.public_id])
-        manager.post(url, {"channel": "sms", "topic": "promotions", "state": "in", "detail": "said so on the phone"})
-        evidence = ConsentEvent.objects.get()
-        assert (evidence.via, evidence.detail, evidence.actor.first_name) == ("staff", "said so on the phone", "Mali")
-        assert Consent.objects.get(customer=customer, topic=topic).state == "in"
-        assert manager.post(url, {"channel": "pigeon", "topic": "promotions", "state": "in"}).status_code == 400
-
     @pytest.mark.parametrize(
-        "path", ["edit/name/", "tags/", "consent/", "notes/", "calls/", "tasks/", "tickets/new/", "reviews/new/"]
+        "path", ["edit/name/", "tags/", "consents/", "notes/", "calls/", "tasks/", "tickets/new/", "reviews/new/"]
     )
     def test_a_viewer_changes_nothing(self, sign_in: SignIn, path: str) -> None:
         customer = CustomerFactory()
