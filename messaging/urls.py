@@ -3,6 +3,9 @@
 from django.urls import path
 
 from messaging.views import (
+    broadcast_changes,
+    broadcast_results,
+    broadcasts,
     channels,
     compose,
     deliveries,
@@ -24,10 +27,24 @@ urlpatterns = [
     path("messages/failed/", messages.message_failed, name="message_failed"),
     path("messages/delivery/", deliveries.delivery_health, name="delivery_health"),
     path("messages/measure/", compose.measure, name="measure"),
-    path("messages/replies/<int:pk>/", inbound.stop_review, name="stop_review"),
+    path("messages/inbound/", inbound.inbound_list, name="inbound_list"),
+    path("messages/inbound/<int:pk>/", inbound.inbound_detail, name="inbound_detail"),
     path("messages/<uuid:public_id>/", messages.message_detail, name="message_detail"),
     path("messages/<uuid:public_id>/cancel/", messages.message_cancel, name="message_cancel"),
     path("messages/<uuid:public_id>/resolve/", messages.message_resolve, name="message_resolve"),
+    # Broadcasts
+    path("messages/broadcasts/", broadcasts.broadcast_list, name="broadcast_list"),
+    path("messages/broadcasts/new/", broadcasts.broadcast_create, name="broadcast_create"),
+    path("messages/broadcasts/<uuid:public_id>/", broadcast_results.broadcast_detail, name="broadcast_detail"),
+    path("messages/broadcasts/<uuid:public_id>/edit/", broadcasts.broadcast_edit, name="broadcast_edit"),
+    path("messages/broadcasts/<uuid:public_id>/review/", broadcasts.broadcast_review, name="broadcast_review"),
+    path("messages/broadcasts/<uuid:public_id>/test/", broadcasts.broadcast_test, name="broadcast_test"),
+    path("messages/broadcasts/<uuid:public_id>/behind/", broadcast_results.broadcast_behind, name="broadcast_behind"),
+    path("messages/broadcasts/<uuid:public_id>/winner/", broadcast_changes.broadcast_winner, name="broadcast_winner"),
+    path(
+        "messages/broadcasts/<uuid:public_id>/<slug:change>/", broadcast_changes.broadcast_change,
+        name="broadcast_change",
+    ),  # fmt: skip
     # Writing to one customer
     path("customers/<uuid:public_id>/sms/", compose.send_sms, name="send_sms"),
     path("customers/<uuid:public_id>/email/", compose.send_email, name="send_email"),
@@ -48,6 +65,7 @@ urlpatterns = [
     path("settings/channels/", channels.channel_list, name="channel_list"),
     path("settings/channels/switch/", channels.sending_switch, name="sending_switch"),
     path("settings/channels/<slug:channel>/", channels.channel_edit, name="channel_edit"),
+    path("settings/channels/<slug:channel>/test/", channels.channel_trial, name="channel_trial"),
     path("settings/channels/<slug:channel>/switch/", channels.channel_switch, name="channel_switch"),
     path("settings/channels/<slug:channel>/circuit/", channels.channel_circuit, name="channel_circuit"),
     path("settings/sending/", rules.rule_page, name="rules"),

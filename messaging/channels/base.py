@@ -56,6 +56,9 @@ class News(StrEnum):
     BLOCKED = "blocked"  # the number takes no adverts
     UNKNOWN_ADDRESS = "unknown_address"  # no such number or mailbox
     COMPLAINED = "complained"  # marked as spam
+    UNSUBSCRIBED = "unsubscribed"  # by a link of the provider's own
+    OPENED = "opened"  # a picture was fetched, perhaps by a machine: moves no state
+    CLICKED = "clicked"  # a link was followed, perhaps by a machine: moves no state
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ class Traits:
         batch: how many messages to claim at once; a batch must be through well within its lease of a minute.
         in_flight: how many of them to mark as on the wire at once: what a crash can leave unknown.
         timeout: the longest one call may take.
+        doors: those of messaging.channels.calls.What that it calls us at.
     """
 
     channels: frozenset[str] = frozenset()
@@ -169,6 +173,15 @@ class Traits:
     batch: int = 500
     in_flight: int = 100
     timeout: timedelta = timedelta(seconds=10)
+    doors: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings to start from, with words like YOUR API KEY where the account's own belong."""
+
+    label: str
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from messaging.channels.base import ConfigFault, Provider
+from messaging.channels.base import ConfigFault, Preset, Provider
 
 
 class UnknownProvider(LookupError):
@@ -43,6 +43,12 @@ def faults(name: str, config: Mapping[str, Any]) -> list[ConfigFault]:
         UnknownProvider: no such name.
     """
     return _kind(name).check(config)
+
+
+def presets(name: str) -> Mapping[str, Preset]:
+    """What its settings may start from, by slug; a provider offers some by an attribute `presets`."""
+    found: Mapping[str, Preset] = getattr(_kind(name), "presets", {})
+    return found
 
 
 def provider(name: str, config: Mapping[str, Any]) -> Provider:

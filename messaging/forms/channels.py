@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, cast
 
+import orjson
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -13,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Channel
 from messaging.channels import registry
+from messaging.channels.base import ConfigFault, Preset
+from messaging.forms.addresses import AddressForm
 from messaging.models import ChannelSettings
 
 # GSM 03.40: a sender is a number, or at most eleven letters and digits.
@@ -20,10 +23,12 @@ _SMS_SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 ._-]{1,11}")
 
 
 class WriteOnly(forms.Textarea):
-    """Never shows what it was given, not even when it comes back with a fault."""
+    """Never shows what it was given, not even when it comes back with a fault; only what there is to `start` from."""
+
+    start = ""
 
     def format_value(self, value: Any) -> str:
-        return ""
+        return self.start
 
 
 class ChannelForm(forms.ModelForm[ChannelSettings]):
@@ -41,14 +46,19 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         fields = ("provider", "sender", "max_per_second")
         labels = {"sender": _("Sender"), "max_per_second": _("Messages per second")}
 
-    def __init__(self, *args: Any, channel: Channel, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, channel: Channel, start: Preset | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.faults: list[ConfigFault] = []
         self.channel = channel
         self.instance.channel = channel
         self.fields["provider"].choices = [(name, name) for name in registry.serving(channel)]  # type: ignore[attr-defined]
         self.fields["sender"].help_text = _SENDER_HELP[channel]
         has_config = bool(self.instance.sealed_config)
         self.fields["config"].help_text = _KEPT if has_config else _SEALED
+        if start:
+            widget = cast("WriteOnly", self.fields["config"].widget)
+            widget.start = orjson.dumps(start.config, option=orjson.OPT_INDENT_2).decode()
+            widget.attrs["rows"] = min(widget.start.count("\n") + 2, 40)
         if not has_config:
             del self.fields["forget"]
 
@@ -66,11 +76,40 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
             raise ValidationError(_('A JSON object is needed, such as {"key": "value"}.'))
         return config
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"provider", "config"} <= cleaned.keys():
+            self.faults = registry.faults(cleaned["provider"], self._config_to_be())
+            for fault in self.faults:
+                self.add_error("config", f"{fault.path}: {fault.message}" if fault.path else fault.message)
+        return cleaned
+
+    def _config_to_be(self) -> dict[str, Any]:
+        """The settings that the channel would have."""
+        if self.new_config is not None:
+            return self.new_config
+        is_same = self.cleaned_data["provider"] == self.initial.get("provider")
+        return self.instance.config if is_same else {}
+
     @property
     def new_config(self) -> dict[str, Any] | None:
         """What to store: None keeps what there is."""
         given: dict[str, Any] | None = self.cleaned_data["config"]
         return {} if given is None and self.cleaned_data.get("forget") else given
+
+
+class TrialForm(AddressForm):
+    """Where a test of a channel goes."""
+
+    def __init__(self, *args: Any, channel: Channel, **kwargs: Any) -> None:
+        super().__init__(*args, **{"prefix": "trial", **kwargs})
+        self._channel = channel
+        del self.fields["channel"]
+        self.fields["address"].label = _TRIAL_LABEL[channel]
+
+    def clean(self) -> dict[str, object]:
+        self.cleaned_data["channel"] = self._channel
+        return super().clean()
 
 
 _SEALED = _(
@@ -82,4 +121,9 @@ _SENDER_HELP = {
     Channel.SMS: _("As registered with the network: a number, or at most 11 letters and digits."),
     Channel.EMAIL: _("As in: My shop &lt;hello@shop.example&gt;. Empty: the address from the server's settings."),
     Channel.LINE: _("Only for your own orientation: LINE shows the name of the official account."),
+}
+_TRIAL_LABEL = {
+    Channel.SMS: _("Your phone number"),
+    Channel.EMAIL: _("Your email address"),
+    Channel.LINE: _("Your LINE id, as the official account knows you"),
 }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext
 
 from crm.lib import bell
+from crm.models import Channel, Shop, Topic, User
+from crm.services import customers, identities
 from messaging.channels import registry
-from messaging.models import ChannelSettings, MessagingSettings
+from messaging.models import ChannelSettings, Message, MessagingSettings
 from messaging.models.channel import new_hook_token
 from messaging.outbox import flow
-from messaging.outbox.queue import BELL
+from messaging.outbox.queue import BELL, MessageRequest, queue_messages
 
 
 @transaction.atomic
@@ -62,6 +67,32 @@ def refuse_faults(provider: str, config: Mapping[str, Any]) -> None:
     ]
     if found:
         raise ValidationError({"config": found})
+
+
+@transaction.atomic
+def send_trial(row: ChannelSettings, *, address: str, actor: User, now: datetime) -> Message:
+    """
+    Send `actor` a few words by this channel: a real message, to be found in the log.
+
+    It passes for an answer to what they have just asked for, so that neither consent nor quiet hours hold it up. They
+    become a customer with their own email address, or else with `address`: every message is somebody's.
+    """
+    who = identities.clean(email=actor.email) if actor.email else _CLEAN[Channel(row.channel)](address)
+    own = customers.upsert_customer(identities=who, now=now, source="staff", name=str(actor))
+    topic = Topic.objects.filter(is_marketing=False).earliest("slug")
+    request = MessageRequest(
+        customer_id=own.customer.pk, channel=row.channel, topic=topic.slug, address=address, is_literal=True,
+        subject=gettext("A test"), body=gettext("A test from %(shop)s: this channel works.") % {"shop": Shop.current()},
+        is_answer=True, dedupe_key=f"trial:{uuid4()}", cause={"kind": "test", "user": actor.pk, "name": str(actor)},
+    )  # fmt: skip
+    return queue_messages([request], now=now)[0]
+
+
+_CLEAN = {
+    Channel.SMS: lambda address: identities.clean(phone=address),
+    Channel.EMAIL: lambda address: identities.clean(email=address),
+    Channel.LINE: lambda address: identities.clean(line_id=address),
+}
 
 
 def switch_channel(row: ChannelSettings, *, on: bool) -> None:

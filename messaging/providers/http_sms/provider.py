@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits
-from messaging.channels.calls import Call, Heard
+from messaging.channels.calls import Call, Heard, What
 from messaging.channels.wire import Answer, Wire
 from messaging.providers.http_sms.answers import find_reference, understand
 from messaging.providers.http_sms.config import Settings, check_settings, read_settings
 from messaging.providers.http_sms.doors import hear
 from messaging.providers.http_sms.filling import Filling, Question, Request
+from messaging.providers.http_sms.presets import PRESETS
 
 _SMS = frozenset({"sms"})
 
@@ -26,6 +27,7 @@ class HttpSmsProvider:
     """
 
     traits = Traits(channels=_SMS)
+    presets = PRESETS
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = read_settings(config)
@@ -72,4 +74,5 @@ def _traits(settings: Settings) -> Traits:
         batch=min(500, 5 * settings.in_flight),
         in_flight=settings.in_flight,
         timeout=timedelta(seconds=settings.timeout),
+        doors=frozenset(what for what in (What.RECEIPTS, What.INBOUND) if getattr(settings, what)),
     )

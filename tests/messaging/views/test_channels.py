@@ -1,12 +1,16 @@
+import json
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from crm.lib import bell
-from crm.models import User
-from messaging.models import ChannelSettings, MessagingSettings, ProviderState
+from crm.models import Shop, User
+from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState, SandboxText
 from messaging.outbox import flow
+from messaging.outbox.sender import send_due
+from messaging.rendering import links
 from tests.crm.views.conftest import SignIn
 from tests.factories.messaging import MessageFactory
 
@@ -29,6 +33,14 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     bells: list[str] = []
     monkeypatch.setattr(bell, "ring", bells.append)
     return bells
+
+
+GATEWAY = {
+    "url": "https://gateway.example/send",
+    "auth": {"bearer": SECRET},
+    "form": {"to": "{{ message.to }}", "text": "{{ message.body }}"},
+}
+RECEIPTS = {"secret": SECRET, "reference": "id", "status": "s", "states": {"ok": "delivered"}}
 
 
 def connect(client: Client, channel: str = "sms", **changes: Any) -> Any:
@@ -90,33 +102,38 @@ def test_only_administrators_connect_channels(manager: Client) -> None:
 
 
 def test_an_administrator_connects_a_channel(admin: Client) -> None:
-    assert connect(admin, config=f'{{"key": "{SECRET}"}}').status_code == 302
+    assert connect(admin, provider="http_sms", config=json.dumps(GATEWAY)).status_code == 302
     row = sms()
-    assert (row.provider, row.sender, row.max_per_second, row.config) == ("sandbox", "BAANCHA", 5, {"key": SECRET})
+    assert (row.provider, row.sender, row.max_per_second, row.config) == ("http_sms", "BAANCHA", 5, GATEWAY)
 
 
 def test_credentials_go_in_and_never_come_out(admin: Client) -> None:
-    connect(admin, config=f'{{"key": "{SECRET}"}}')
+    connect(admin, provider="http_sms", config=json.dumps(GATEWAY))
     for url in ("/settings/channels/", "/settings/channels/sms/"):
         assert SECRET not in admin.get(url).content.decode()
-    faulty = connect(admin, sender="Much too long for this", config=f'{{"key": "{SECRET}"}}')
+    faulty = connect(admin, provider="http_sms", sender="Much too long for this", config=json.dumps(GATEWAY))
     assert faulty.status_code == 422
     assert SECRET not in faulty.content.decode()
     assert SECRET not in sms().sealed_config
 
 
 def test_an_empty_field_keeps_the_credentials_there_are(admin: Client) -> None:
-    connect(admin, config='{"key": "old"}')
+    connect(admin, config='{"receipts": "by_hand"}')
     connect(admin, sender="SHOP")
-    assert (sms().sender, sms().config) == ("SHOP", {"key": "old"})
+    assert (sms().sender, sms().config) == ("SHOP", {"receipts": "by_hand"})
     connect(admin, forget="on")
     assert sms().config == {}
 
 
 def test_another_provider_starts_without_the_credentials_of_the_last(admin: Client) -> None:
-    connect(admin, "email", sender="", config='{"key": "old"}')
+    connect(admin, "email", sender="", config='{"receipts": "by_hand"}')
+    old = ChannelSettings.objects.get(channel="email").hook_token
+    connect(admin, "email", sender="", config="{}")
+    assert ChannelSettings.objects.get(channel="email").hook_token == old
     connect(admin, "email", sender="", provider="smtp")
-    assert ChannelSettings.objects.get(channel="email").config == {}
+    row = ChannelSettings.objects.get(channel="email")
+    assert row.config == {}
+    assert row.hook_token != old  # the last one no longer knows the way in
 
 
 def test_a_channel_that_was_not_there_is_connected(admin: Client) -> None:
@@ -134,6 +151,7 @@ def test_a_channel_that_was_not_there_is_connected(admin: Client) -> None:
         ({"sender": "a\r\nBcc: b@c.d"}, "sender", "A phone number, or at most 11 letters and digits."),
         ({"max_per_second": "-1"}, "max_per_second", "Ensure this value is greater than or equal to 0."),
         ({"max_per_second": "fast"}, "max_per_second", "Enter a whole number."),
+        ({"config": '{"key": 1}'}, "config", "key: is not known; known are: receipts"),
         ({"config": "{"}, "config", "Enter a valid JSON."),
         ({"config": "[1]"}, "config", 'A JSON object is needed, such as {"key": "value"}.'),
     ],
@@ -159,6 +177,104 @@ def test_there_are_only_the_channels_there_are(admin: Client, channel: str) -> N
     assert admin.post(f"/settings/channels/{channel}/switch/", {"wish": "off"}).status_code == 404
 
 
+# --- A gateway by its settings --------------------------------------------------------------------
+
+
+def test_every_fault_is_shown_beside_its_path(admin: Client) -> None:
+    config = {**GATEWAY, "form": {"to": "{{ message.too }}"}, "query": {"a": "{{"}}
+    answer = connect(admin, provider="http_sms", config=json.dumps(config))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {
+        "config": ["form.to: unknown variable: message.too", "query.a: {{ is not closed by }}"]
+    }
+    said = answer.content.decode()
+    assert "<code>form.to</code> unknown variable: message.too" in said
+    assert SECRET not in said
+    assert sms().provider == "sandbox"
+
+
+def test_a_gateway_without_settings_is_none(admin: Client) -> None:
+    answer = connect(admin, provider="http_sms")
+    assert answer.context["form"].errors == {"config": ["url: is missing"]}
+
+
+def test_htmx_gets_the_faults_alone_so_that_what_was_typed_stays(admin: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Target": "faults"}
+    fields = {"provider": "http_sms", "sender": "", "max_per_second": "0", "config": "{}"}
+    faulty = admin.post("/settings/channels/sms/", fields, headers=headers)
+    assert faulty.status_code == 422
+    assert faulty.content.decode().startswith('<div id="faults" class="notice notice-bad" role="alert">')
+    well = admin.post("/settings/channels/sms/", {**fields, "provider": "sandbox"}, headers=headers)
+    assert well.headers["HX-Redirect"] == "/settings/channels/sms/"
+
+
+def test_settings_start_from_an_example(admin: Client) -> None:
+    page = admin.get("/settings/channels/sms/")
+    assert [label for _, label in page.context["presets"]][:4] == ["JSON", "Form", "SMS2PRO", "ThaiBulkSMS"]
+    started = admin.get("/settings/channels/sms/?start=http_sms:thaibulksms")
+    shown = started.content.decode()
+    assert "https://api-v2.thaibulksms.com/sms" in shown
+    assert '<option value="http_sms" selected>' in shown
+    assert "check every line with yours" in shown
+    assert sms().provider == "sandbox"
+
+
+@pytest.mark.parametrize("start", ["http_sms:pigeon", "pigeon:json", "smtp:json", "http_sms"])
+def test_there_are_only_the_examples_there_are(admin: Client, start: str) -> None:
+    assert admin.get(f"/settings/channels/sms/?start={start}").status_code == 404
+
+
+def test_the_doors_are_shown_only_where_the_provider_knocks(admin: Client) -> None:
+    assert "What the provider tells us" not in admin.get("/settings/channels/sms/").content.decode()
+    connect(admin, provider="http_sms", config=json.dumps(GATEWAY))
+    assert admin.get("/settings/channels/sms/").context["doors"] == []
+    connect(admin, provider="http_sms", config=json.dumps({**GATEWAY, "receipts": RECEIPTS}))
+    page = admin.get("/settings/channels/sms/")
+    assert [address for _, address in page.context["doors"]] == [links.receipts_url(sms().hook_token)]
+    assert SECRET not in page.content.decode()
+
+
+# --- A test ---------------------------------------------------------------------------------------
+
+
+def test_a_test_is_a_real_message_and_its_state_is_shown_as_it_moves(admin: Client, rung: list[str]) -> None:
+    answer = admin.post("/settings/channels/sms/test/", {"trial-address": "081 234 5678"})
+    message = Message.objects.get()
+    assert answer.headers["Location"] == f"/settings/channels/sms/?trial={message.public_id}#trial"
+    assert (message.channel, message.address, message.cause["kind"]) == ("sms", "+66812345678", "test")
+    page = admin.get(f"/settings/channels/sms/?trial={message.public_id}")
+    assert 'hx-trigger="every 2s"' in page.content.decode()
+    send_due(now=timezone.now(), limit=10)
+    moved = admin.get(
+        f"/settings/channels/sms/?trial={message.public_id}", headers={"HX-Request": "true", "HX-Target": "trial"}
+    ).content.decode()
+    assert moved.startswith('<div id="trial"')
+    assert "sandbox-" in moved
+    assert "hx-trigger" not in moved  # delivered: there is nothing more to come
+    assert SandboxText.objects.get().body == f"A test from {Shop.current()}: this channel works."
+
+
+def test_a_test_needs_a_number(admin: Client) -> None:
+    answer = admin.post("/settings/channels/sms/test/", {"trial-address": "12"})
+    assert answer.status_code == 422
+    assert "address" in answer.context["trial_form"].errors
+    assert not Message.objects.exists()
+
+
+def test_a_channel_that_is_not_connected_cannot_be_tested(admin: Client) -> None:
+    assert admin.post("/settings/channels/line/test/", {"trial-address": "U1"}).status_code == 404
+
+
+@pytest.mark.parametrize("trial", ["x", "0b0b0b0b-0000-4000-8000-000000000000"])
+def test_a_test_there_never_was_is_not_shown(admin: Client, trial: str) -> None:
+    assert admin.get(f"/settings/channels/sms/?trial={trial}").context["trial"] is None
+
+
+def test_only_administrators_send_tests(manager: Client) -> None:
+    assert manager.post("/settings/channels/sms/test/", {"trial-address": "0812345678"}).status_code == 403
+    assert not Message.objects.exists()
+
+
 # --- The circuit ----------------------------------------------------------------------------------
 
 
@@ -177,7 +293,7 @@ def test_new_credentials_close_the_circuit(admin: Client) -> None:
     ProviderState.objects.create(channel=sms(), breaker=ProviderState.Breaker.TRIPPED)
     connect(admin)
     assert sms().flow.breaker == ProviderState.Breaker.TRIPPED  # only the sender changed
-    connect(admin, config='{"key": "new"}')
+    connect(admin, config="{}")
     assert sms().flow.breaker == ProviderState.Breaker.CLOSED
 
 
