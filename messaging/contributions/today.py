@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -56,8 +55,8 @@ def _message(message: Message, user: User, *, at: datetime | None, tone: str = "
 
 def _inbound(text: InboundMessage, user: User) -> WorkItem:
     return WorkItem(
-        title=text.body[:80],
-        url=reverse("messaging:stop_review", args=[text.pk]),
+        title=(text.body or text.subject)[:80],
+        url=text.get_absolute_url(),
         detail=name_for(text.customer, user) if text.customer else _t("Somebody unknown"),
         at=text.received_at,
     )

@@ -72,12 +72,12 @@ def receive_text(
 @transaction.atomic
 def review(row: InboundMessage, *, means_stop: bool, actor: User, now: datetime) -> None:
     """
-    A person has read a text that may mean "stop".
+    A person has read a text that may mean "stop", or that could be filed under nobody.
 
     Raises:
         AlreadyReviewed
     """
-    claimed = InboundMessage.objects.to_review().filter(pk=row.pk).update(reviewed_at=now, reviewed_by=actor)
+    claimed = InboundMessage.objects.wanting_a_look().filter(pk=row.pk).update(reviewed_at=now, reviewed_by=actor)
     if not claimed:
         raise AlreadyReviewed("this text has been decided on")
     row.refresh_from_db()

@@ -321,7 +321,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'inbound message',
                 'verbose_name_plural': 'inbound messages',
-                'indexes': [models.Index(condition=models.Q(('reading', 'unclear'), ('reviewed_at', None)), fields=['received_at'], name='inbound_to_review'), models.Index(condition=models.Q(('message_id', ''), _negated=True), fields=['message_id'], name='inbound_by_message_id'), models.Index(fields=['ticket', '-id'], name='inbound_by_ticket')],
+                'indexes': [models.Index(condition=models.Q(('reading', 'unclear'), ('reviewed_at', None)), fields=['received_at'], name='inbound_to_review'), models.Index(condition=models.Q(('customer', None), ('reading', 'message'), ('reviewed_at', None)), fields=['received_at'], name='inbound_unfiled'), models.Index(condition=models.Q(('message_id', ''), _negated=True), fields=['message_id'], name='inbound_by_message_id'), models.Index(fields=['ticket', '-id'], name='inbound_by_ticket')],
                 'constraints': [models.UniqueConstraint(fields=('provider', 'provider_id'), name='inbound_once')],
             },
         ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Channel, Customer, Ticket
@@ -23,6 +24,13 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
     def to_review(self) -> InboundMessageQuerySet:
         """Texts that may mean "stop": a person decides."""
         return self.filter(reading=InboundMessage.Reading.UNCLEAR, reviewed_at=None)
+
+    def wanting_a_look(self) -> InboundMessageQuerySet:
+        """Those, and what could be filed under nobody."""
+        readings = InboundMessage.Reading
+        return self.filter(
+            models.Q(reading=readings.UNCLEAR) | models.Q(reading=readings.MESSAGE, customer=None), reviewed_at=None
+        )
 
 
 class InboundMessage(models.Model):
@@ -81,11 +89,26 @@ class InboundMessage(models.Model):
                 name="inbound_to_review",
                 condition=models.Q(reading="unclear", reviewed_at=None),
             ),
+            # The list's "wants a look", beside the above: what is nobody's.
+            models.Index(
+                fields=["received_at"],
+                name="inbound_unfiled",
+                condition=models.Q(reading="message", customer=None, reviewed_at=None),
+            ),
             # inbound.threads: the letter that another one answers.
             models.Index(fields=["message_id"], name="inbound_by_message_id", condition=~models.Q(message_id="")),
             # outbox.threads: what an answer on a ticket answers.
             models.Index(fields=["ticket", "-id"], name="inbound_by_ticket"),
         ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("messaging:inbound_detail", args=[self.pk])
+
+    @property
+    def wants_a_look(self) -> bool:
+        """Somebody has to read it and say what it is."""
+        is_nobodys = self.reading == self.Reading.MESSAGE and self.customer_id is None
+        return self.reviewed_at is None and (is_nobodys or self.reading == self.Reading.UNCLEAR)
 
     def __str__(self) -> str:
         return f"{self.channel} {self.from_address}: {self.body[:40]}"

@@ -69,7 +69,7 @@ def addresses() -> list[str]:
     return [
         "/", customer.get_absolute_url(),
         "/messages/", "/messages/?state=withheld&q=zzz", *(m.get_absolute_url() for m in (sms, email, unclear, held)),
-        withheld.get_absolute_url(), f"/messages/replies/{doubt.pk}/",
+        withheld.get_absolute_url(), "/messages/inbound/", doubt.get_absolute_url(),
         "/sandbox/", f"/sandbox/{sms.key}/", f"/sandbox/{email.key}/", "/sandbox/new/",
         "/templates/", "/templates/new/?channel=email",
         *(url for text in texts for url in (text.get_absolute_url(), f"{text.get_absolute_url()}edit/")),

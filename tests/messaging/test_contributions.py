@@ -71,7 +71,7 @@ def test_what_failed_is_for_leaders_and_what_is_unclear_for_those_who_write(sign
 def test_a_text_that_may_mean_stop_is_decided_on_by_a_person(manager: Client) -> None:  # noqa: F811
     text = doubtful()
     (item,) = section(manager, "perhaps-stop").items
-    assert (item.title, item.detail, item.url) == ("STOPPED by yesterday", "Ploy", f"/messages/replies/{text.pk}/")
+    assert (item.title, item.detail, item.url) == ("STOPPED by yesterday", "Ploy", f"/messages/inbound/{text.pk}/")
     assert "STOPPED by yesterday" in manager.get(item.url).content.decode()
     manager.post(item.url, {"means": "other"})
     assert section(manager, "perhaps-stop") == CLEAR
@@ -83,8 +83,8 @@ def test_a_text_that_may_mean_stop_is_decided_on_by_a_person(manager: Client) ->
 
 def test_a_person_who_reads_stop_stops_it(manager: Client) -> None:  # noqa: F811
     text = doubtful()
-    assert manager.post(f"/messages/replies/{text.pk}/", {"means": "perhaps"}).status_code == 400
-    manager.post(f"/messages/replies/{text.pk}/", {"means": "stop"})
+    assert manager.post(f"/messages/inbound/{text.pk}/", {"means": "perhaps"}).status_code == 400
+    manager.post(f"/messages/inbound/{text.pk}/", {"means": "stop"})
     assert Suppression.objects.values_list("scope", "cause").get() == ("all", "stop")
 
 
@@ -93,9 +93,9 @@ def test_only_doubtful_texts_of_ones_own_customers_are_to_decide_on(sign_in: Sig
     plain = doubtful(reading="message")
     theirs = doubtful(provider_id="2", customer=CustomerFactory(owner=UserFactory()))
     sales_see_their_own()
-    for text in (plain, theirs):
-        assert client.get(f"/messages/replies/{text.pk}/").status_code == 404
-        assert client.post(f"/messages/replies/{text.pk}/", {"means": "stop"}).status_code == 404
+    client.post(plain.get_absolute_url(), {"means": "stop"})
+    assert client.get(theirs.get_absolute_url()).status_code == 404
+    assert client.post(theirs.get_absolute_url(), {"means": "stop"}).status_code == 404
     assert section(client, "perhaps-stop") == CLEAR
     assert not Suppression.objects.exists()
 
