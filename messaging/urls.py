@@ -10,11 +10,14 @@ from messaging.views import (
     compose,
     deliveries,
     inbound,
+    letters,
     messages,
+    pieces,
     prices,
     rules,
     sandbox,
     suppressions,
+    template_versions,
     templates,
     topics,
 )
@@ -42,16 +45,30 @@ urlpatterns = [
     path("messages/broadcasts/<uuid:public_id>/behind/", broadcast_results.broadcast_behind, name="broadcast_behind"),
     path("messages/broadcasts/<uuid:public_id>/winner/", broadcast_changes.broadcast_winner, name="broadcast_winner"),
     path(
-        "messages/broadcasts/<uuid:public_id>/<slug:change>/", broadcast_changes.broadcast_change,
+        "messages/broadcasts/<uuid:public_id>/<slug:change>/",
+        broadcast_changes.broadcast_change,
         name="broadcast_change",
-    ),  # fmt: skip
+    ),
     # Writing to one customer
     path("customers/<uuid:public_id>/sms/", compose.send_sms, name="send_sms"),
     path("customers/<uuid:public_id>/email/", compose.send_email, name="send_email"),
     # Templates
     path("templates/", templates.template_list, name="template_list"),
     path("templates/new/", templates.template_create, name="template_create"),
+    path("templates/pieces/", pieces.piece_list, name="piece_list"),
+    path("templates/new-piece/", pieces.piece_edit, name="piece_create"),
+    path("templates/pieces/<slug:slug>/", pieces.piece_edit, name="piece_edit"),
+    path("templates/pieces/<slug:slug>/remove/", pieces.piece_remove, name="piece_remove"),
+    path("templates/letter/<slug:language>/", letters.draft_letter, name="draft_letter"),
     path("templates/<uuid:public_id>/", templates.template_detail, name="template_detail"),
+    path("templates/<uuid:public_id>/letter/<slug:language>/", letters.template_letter, name="template_letter"),
+    path("templates/<uuid:public_id>/versions/", template_versions.template_versions, name="template_versions"),
+    path(
+        "templates/<uuid:public_id>/versions/<int:number>/restore/",
+        template_versions.template_restore,
+        name="template_restore",
+    ),
+    path("templates/<uuid:public_id>/publish/", template_versions.template_publish, name="template_publish"),
     path("templates/<uuid:public_id>/edit/", templates.template_edit, name="template_edit"),
     path("templates/<uuid:public_id>/test/", templates.template_test, name="template_test"),
     # The sandbox phone

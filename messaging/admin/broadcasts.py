@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from crm.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from crm.admin.base import ReadOnlyAdmin, ReadOnlyInline, page_link
 from messaging.models import Broadcast, BroadcastRecipient, BroadcastVariant
 
 
@@ -13,7 +13,7 @@ class VariantInline(ReadOnlyInline):
 
 @admin.register(Broadcast)
 class BroadcastAdmin(ReadOnlyAdmin):
-    list_display = ("name", "state", "channel", "topic", "starts_at", "started_at", "ended_at")
+    list_display = ("name", "state", "channel", "topic", "starts_at", "started_at", "ended_at", page_link)
     list_filter = ("state", "channel", "timing")
     list_select_related = ("topic",)
     search_fields = ("name",)

@@ -74,6 +74,18 @@ class Tally:
     def percent(self) -> int:
         return self.settled * 100 // self.people if self.people else 0
 
+    @property
+    def delivery_rate(self) -> int:
+        return _percent(self.score(Broadcast.WinnerBy.DELIVERIES))
+
+    @property
+    def click_rate(self) -> int:
+        return _percent(self.score(Broadcast.WinnerBy.CLICKS))
+
+    @property
+    def goal_rate(self) -> int:
+        return _percent(self.score(Broadcast.WinnerBy.GOAL))
+
     def score(self, by: str) -> tuple[int, int]:
         """(successes, tries) by which variants are compared."""
         if by == Broadcast.WinnerBy.DELIVERIES:
@@ -164,6 +176,10 @@ def compare(found: Mapping[int, Tally], by: str) -> Standing:
         return Standing(ranked[0], 1.0, _("There is only one."))
     chance = _chance(scores[ranked[0]], scores[ranked[1]])
     return Standing(ranked[0], chance, _words(chance))
+
+
+def _percent(score: tuple[int, int]) -> int:
+    return round(100 * _share(score))
 
 
 def _share(score: tuple[int, int]) -> float:

@@ -16,6 +16,7 @@ from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
 from crm.models import Channel
 from messaging.channels.base import News
 from messaging.channels.reasons import label_of
+from messaging.forms.templates import PARTS
 from messaging.models import Message
 from messaging.selectors import causes, log
 from messaging.selectors.library import Tried
@@ -39,7 +40,13 @@ STEPS = {
 NEWS = {
     News.SENT: _("on its way"), News.DELIVERED: _("delivered"), News.UNDELIVERED: _("not delivered"),
     News.BLOCKED: _("the recipient blocks adverts"), News.UNKNOWN_ADDRESS: _("no such address"),
-    News.COMPLAINED: _("marked as spam"),
+    News.COMPLAINED: _("marked as spam"), News.UNSUBSCRIBED: _("unsubscribed"),
+    News.OPENED: _("opened, or fetched by a machine"), News.CLICKED: _("a link followed, or fetched by a machine"),
+}  # fmt: skip
+TALLIES = {
+    "queued": _("queued"), "sent": _("sent"), "delivered": _("delivered"), "failed": _("failed"),
+    "unclear": _("unclear"), "withheld": _("withheld"), "cancelled": _("cancelled"), "clicked": _("clicked"),
+    "reached": _("did what was hoped for"),
 }  # fmt: skip
 
 
@@ -153,6 +160,12 @@ def receipt_button(news: str) -> str | Promise:
 
 
 @register.filter
+def part_name(part: str) -> str | Promise:
+    """What a part of a template is called."""
+    return PARTS[part]
+
+
+@register.filter
 def as_read(tried: Tried, channel: str) -> Reading:
     """A text that was tried, as its reader would see it."""
     letter = tried.letter
@@ -163,3 +176,9 @@ def as_read(tried: Tried, channel: str) -> Reading:
 def measured(tried: Tried) -> Measure | None:
     """What it takes as SMS."""
     return sms.measure(tried.letter.body) if tried.letter else None
+
+
+@register.filter
+def tally_name(key: str) -> str | Promise:
+    """What a number of a broadcast counts, in words; "" for all of its messages."""
+    return TALLIES.get(key, "")
