@@ -15,15 +15,22 @@ from crm.lib.phones import InvalidPhone, normalise_phone
 from crm.models import Channel
 from messaging.models import TemplateVariant
 from messaging.outbox.authoring import Fault, VariantIn
+from messaging.rendering.preview import Draft
 from messaging.texts.liquid import MAX_SOURCE
 
-PARTS = {"subject": _("Subject"), "body": _("Text"), "html": _("HTML")}
+PARTS = {"subject": _("Subject"), "body": _("Text"), "mjml": _("Design (MJML)"), "html": _("HTML of your own")}
+_HELP = {
+    "mjml": _("A design that looks right in mail programs, on a desk and on a phone."),
+    "html": _("Instead of a design. With neither, the mail is made from the text."),
+}
 _WORDS = {
     "required": _("This text is needed."),
     "syntax": _("This is no valid template"),
     "unknown_variable": _("There is no such variable"),
     "unknown_filter": _("There is no such filter"),
     "unknown_tag": _("There is no such tag"),
+    "unknown_partial": _("There is no such piece, or it has no HTML"),
+    "link_domain_not_registered": _("This link leads to a domain that is not registered"),
     "not_offered": _("This is not offered"),
     "too_large": _("Too long"),
     "invalid_header": _("Line breaks and control characters are not allowed."),
@@ -33,7 +40,7 @@ _WORDS = {
 
 class TemplateForm(forms.Form):
     """
-    A template's name and its texts; the fields of a language are "en_subject", "en_body" and "en_html".
+    A template's name and its texts; the fields of a language are "en_subject", "en_body", "en_mjml" and "en_html".
 
     `slug` is asked for only when the template is new. A language with all its fields empty is left out.
     """
@@ -79,6 +86,11 @@ class TemplateForm(forms.Form):
     @property
     def variants(self) -> Mapping[str, VariantIn]:
         return {language: VariantIn(**parts) for language, parts in self.texts.items()}
+
+    @property
+    def drafts(self) -> Mapping[str, Draft]:
+        """The same, to be tried."""
+        return {language: Draft(**parts) for language, parts in self.texts.items()}
 
     def clean(self) -> dict[str, Any]:
         if not self.texts:
@@ -127,11 +139,10 @@ def in_words(code: str, message: str, line: int = 0) -> str:
 def _text_field(part: str) -> forms.CharField:
     if part == "subject":
         return forms.CharField(label=PARTS[part], max_length=200, required=False)
-    rows = 6 if part == "body" else 8
-    attrs = {"rows": rows, "spellcheck": "true" if part == "body" else "false"}
-    if part == "html":
+    attrs = {"rows": {"body": 6, "mjml": 12}.get(part, 4), "spellcheck": "true" if part == "body" else "false"}
+    if part != "body":
         attrs["class"] = "mono"
     return forms.CharField(
         label=PARTS[part], required=False, max_length=MAX_SOURCE, strip=False, widget=forms.Textarea(attrs=attrs),
-        help_text=_("Left empty, it is made from the text.") if part == "html" else "",
+        help_text=_HELP.get(part, ""),
     )  # fmt: skip

@@ -52,7 +52,9 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
+    """The Liquid that a letter is made from."""
+
     subject: str
     body: str
     html: str
@@ -68,14 +70,17 @@ class Letters:
         self._link_rules = LinkRules.current()
         self._versions = live_versions({message.template_id for message in messages if message.template_id})
 
-    def compose(self, message: Message, customer: Addressee) -> Letter:
+    def compose(self, message: Message, customer: Addressee, source: Source | None = None) -> Letter:
         """
         Fill in the newest published version, in the language nearest to the message's.
+
+        Args:
+            source: what to fill in instead: a text that is being written.
 
         Raises:
             CannotCompose: nothing is published, a variable is missing, or the text is empty or too long.
         """
-        source = self._source(message)
+        source = source or self._source(message)
         if message.is_literal:
             return self._finish(message, source, source.subject, source.body, "")
         context = context_for(message, customer, self._shop)
@@ -92,7 +97,7 @@ class Letters:
             raise CannotCompose(Reason.TEMPLATE_ERROR, str(error)) from error
         return self._finish(message, source, subject, body, html)
 
-    def _finish(self, message: Message, source: _Source, subject: str, body: str, html: str) -> Letter:
+    def _finish(self, message: Message, source: Source, subject: str, body: str, html: str) -> Letter:
         body = body.strip()
         if not body:
             raise CannotCompose(Reason.TEMPLATE_ERROR, "the text is empty")
@@ -115,17 +120,17 @@ class Letters:
             raise CannotCompose(Reason.TEMPLATE_ERROR, f"link_domain_not_registered: {stranger[0]}")
         return segments
 
-    def _source(self, message: Message) -> _Source:
+    def _source(self, message: Message) -> Source:
         language = message.language or self._shop.language
         if message.is_literal:
-            return _Source(message.subject, message.body, "", language)
+            return Source(message.subject, message.body, "", language)
         if message.template_id is None:
-            return _Source(message.source_subject, message.source_body, "", language)
+            return Source(message.source_subject, message.source_body, "", language)
         version = self._versions.get(message.template_id)
         variant = nearest(list(version.variants.all()), language, self._shop.language) if version else None
         if version is None or variant is None:
             raise CannotCompose(Reason.NO_TEMPLATE, "nothing is published")
-        return _Source(variant.subject, variant.final_body, variant.final_html, variant.language, version.pk)
+        return Source(variant.subject, variant.final_body, variant.final_html, variant.language, version.pk)
 
 
 def live_versions(template_ids: Iterable[int]) -> dict[int, TemplateVersion]:
@@ -196,7 +201,7 @@ def _with_links(text: str) -> str:
 
 
 def _email(
-    message: Message, source: _Source, subject: str, body: str, html: str, short: tuple[Shortened, ...]
+    message: Message, source: Source, subject: str, body: str, html: str, short: tuple[Shortened, ...]
 ) -> Letter:
     """Adds to marketing the way out that law and mailbox providers ask for, unless the text has it."""
     html = html.strip() or as_html(body, source.language)

@@ -8,8 +8,10 @@ from typing import Any
 
 from crm.models import Customer, Shop
 from messaging.models import Message
-from messaging.rendering.letters import CannotCompose, Letter, Letters, context_for
+from messaging.rendering.freezing import Pieces, check_text, freeze
+from messaging.rendering.letters import CannotCompose, Letter, Letters, Source, context_for
 from messaging.texts import liquid
+from messaging.texts.mjml import MAX_COMPILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,24 @@ class Preview:
     missing: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text that is being written, in one language."""
+
+    body: str
+    subject: str = ""
+    html: str = ""
+    mjml: str = ""
+
+
 def preview(
+    draft: Draft,
     *,
-    subject: str,
-    body: str,
     channel: str,
     customer: Customer,
     shop: Shop,
+    pieces: Pieces,
     language: str = "",
-    is_marketing: bool = False,
     context: Mapping[str, Any] | None = None,
 ) -> Preview:
     """
@@ -41,14 +52,27 @@ def preview(
     Raises:
         messaging.texts.liquid.InvalidTemplate: the text is no template.
     """
-    message = Message(
-        channel=channel, lane=Message.Lane.MARKETING if is_marketing else Message.Lane.SERVICE, source_subject=subject,
-        source_body=body, context=dict(context or {}), language=language or customer.language,
-    )  # fmt: skip
+    language = language or customer.language
+    source = source_of(draft, language, pieces)
+    message = Message(channel=channel, lane=Message.Lane.SERVICE, context=dict(context or {}), language=language)
     data = context_for(message, customer, shop)
-    missing = {name for text in (subject, body) for name in liquid.parse(text).missing(data)}
+    missing = {name for template in templates_of(source) for name in template.missing(data)}
     try:
-        letter, error = Letters([message], shop).compose(message, customer), ""
+        letter, error = Letters([message], shop).compose(message, customer, source), ""
     except CannotCompose as problem:
         letter, error = None, problem.detail
     return Preview(letter, error, tuple(sorted(missing)))
+
+
+def source_of(draft: Draft, language: str, pieces: Pieces) -> Source:
+    """The Liquid that would leave of `draft`, were it published now."""
+    for name in ("subject", "body", "html", "mjml"):
+        check_text(name, getattr(draft, name), language, pieces)
+    frozen = freeze(draft, language, pieces)
+    return Source(draft.subject, frozen.body or draft.body, frozen.html or draft.html, language)
+
+
+def templates_of(source: Source) -> list[liquid.Template]:
+    """The parsed parts of a text."""
+    parts = ((source.subject, False), (source.body, False), (source.html, True))
+    return [liquid.parse(text, html=is_html, most=MAX_COMPILED) for text, is_html in parts if text]

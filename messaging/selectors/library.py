@@ -8,8 +8,9 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from crm.models import Shop
 from messaging.models import Template, TemplateVariant, TemplateVersion
+from messaging.rendering.freezing import Pieces
 from messaging.rendering.letters import Letter
-from messaging.rendering.preview import preview
+from messaging.rendering.preview import Draft, preview
 from messaging.selectors.samples import Sample
 from messaging.texts import liquid
 
@@ -42,14 +43,19 @@ def variants_of(template: Template) -> list[TemplateVariant]:
     return list(newest.variants.all()) if newest else []
 
 
-def tried(*, channel: str, language: str, subject: str, body: str, sample: Sample, shop: Shop) -> Tried:
+def tried(draft: Draft, *, channel: str, language: str, sample: Sample, shop: Shop, pieces: Pieces) -> Tried:
     """Fill in a text as it would be for `sample`."""
     try:
         shown = preview(
-            subject=subject, body=body, channel=channel, customer=sample.customer, shop=shop, language=language,
+            draft, channel=channel, customer=sample.customer, shop=shop, pieces=pieces, language=language,
             context=sample.context,
         )  # fmt: skip
     except liquid.InvalidTemplate as error:
         return Tried(language, fault=str(error), line=error.line)
     fault = "" if shown.missing and shown.error.startswith("missing variable") else shown.error
     return Tried(language, shown.letter, fault, missing=shown.missing)
+
+
+def draft_of(variant: TemplateVariant) -> Draft:
+    """A kept text as it was written."""
+    return Draft(variant.body, variant.subject, variant.html, variant.mjml)

@@ -153,6 +153,10 @@ class _Context(RenderContext):
         if self.turns > MAX_LOOPS:
             raise LoopIterationLimitError(f"more than {MAX_LOOPS} turns of loops", token=None)
 
+    def get_item(self, obj: Any, key: Any) -> Any:
+        """What data call "size" is that: a customer without one has none, rather than the number of what they have."""
+        return obj[key] if isinstance(obj, dict) else super().get_item(obj, key)
+
     def raise_for_time(self) -> None:
         if time.thread_time() > self.deadline:
             raise LoopIterationLimitError("takes too long", token=None)

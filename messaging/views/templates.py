@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,16 +20,20 @@ from crm.models import Channel, Customer
 from crm.selectors.search import clean
 from crm.templatetags.ui import language_name
 from crm.views.parts import choice_of, done, found, posted
+from messaging.designs import DESIGNS, design
 from messaging.forms.templates import TemplateForm, TestForm
-from messaging.models import Template
-from messaging.outbox.authoring import InvalidTemplate, save_template
+from messaging.models import Template, TemplateVariant
+from messaging.outbox.authoring import check, save_template
+from messaging.rendering.freezing import Pieces
+from messaging.rendering.preview import Draft
 from messaging.selectors import library
+from messaging.selectors.gaps import Gap, gaps_in
 from messaging.selectors.samples import Sample, sample_for
 from messaging.services import trials
 from messaging.services.texts import CannotWrite
 from messaging.texts import filters, variables
 
-CHANNELS = (Channel.SMS, Channel.EMAIL)
+CHANNELS = (Channel.SMS, Channel.EMAIL, Channel.LINE)
 VERSIONS = 20
 
 
@@ -59,11 +64,17 @@ def template_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @staff_required("templates.edit")
 def template_create(request: HttpRequest) -> HttpResponse:
-    """A new template for the channel in the URL."""
+    """A new template for the channel in the URL; an email may start from a `?design=`."""
     channel = request.GET.get("channel", Channel.SMS.value)
     if channel not in CHANNELS:
         raise BadRequest(_("There is no %(filter)s “%(value)s”.") % {"filter": "channel", "value": channel[:60]})
-    return _write(request, TemplateForm(posted(request), channel=channel, is_new=True), channel)
+    start = design(request.GET.get("design", "")) if channel == Channel.EMAIL else None
+    variants = [
+        TemplateVariant(language=language, subject=subject, mjml=mjml)
+        for language, (subject, mjml) in (start.texts.items() if start else ())
+    ]
+    form = TemplateForm(posted(request), channel=channel, variants=variants, is_new=True)
+    return _write(request, form, channel)
 
 
 @require_http_methods(["GET", "POST"])
@@ -99,26 +110,21 @@ def template_test(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _show(request: HttpRequest, template: Template, *, test_form: TestForm | None = None) -> HttpResponse:
-    sample = _sample(request)
+    sample, pieces = _sample(request), Pieces.current()
     variants = library.variants_of(template)
     versions = list(template.versions.select_related("author").order_by("-number")[:VERSIONS])
     context: dict[str, Any] = {
         "template": template,
         "versions": versions,
         "live": next((version for version in versions if version.published_at), None),
+        "draft": next((version for version in versions[:1] if not version.published_at), None),
         "texts": [
-            (
-                variant,
-                library.tried(
-                    channel=template.channel, language=variant.language, subject=variant.subject, body=variant.body,
-                    sample=sample, shop=shop_of(request),
-                ),
-            )
+            (variant, _tried(request, library.draft_of(variant), template.channel, variant.language, sample, pieces))
             for variant in variants
         ],
         "test_form": test_form or _test_form(request, template),
         **_as(request, sample),
-    }  # fmt: skip
+    }
     return render_page(
         request, "messaging/template_detail.html", context, partial="texts", status=422 if test_form else 200
     )
@@ -127,37 +133,50 @@ def _show(request: HttpRequest, template: Template, *, test_form: TestForm | Non
 def _write(request: HttpRequest, form: TemplateForm, channel: str, template: Template | None = None) -> HttpResponse:
     """The form with its preview; saved, the texts are the next version."""
     is_preview = wants(request, "preview") or "preview" in request.POST
+    gaps: Sequence[Gap] = ()
     if request.method == "POST" and not is_preview and form.is_valid():
-        try:
-            version = save_template(
-                slug=template.slug if template else form.cleaned_data["slug"], channel=channel,
-                name=form.cleaned_data["name"], variants=form.variants, author=staff_of(request), now=timezone.now(),
-            )  # fmt: skip
-        except InvalidTemplate as error:
-            form.show_faults(error.faults)
-        else:
-            said = _("Version %(number)s is live: it is what goes out from now on.")
-            return done(request, said % {"number": version.number}, version.template.get_absolute_url())
-    sample = _sample(request)
+        slug = template.slug if template else form.cleaned_data["slug"]
+        faults = check(slug=slug, channel=channel, variants=form.variants)
+        form.show_faults(faults)
+        is_draft = "draft" in request.POST
+        if not faults and not is_draft and "anyway" not in request.POST:
+            gaps = gaps_in(form.drafts, user=staff_of(request), shop=shop_of(request), pieces=Pieces.current())
+        if not faults and not gaps:
+            return _save(request, form, slug, channel, publish=not is_draft)
+    sample, pieces = _sample(request), Pieces.current()
     context: dict[str, Any] = {
         "form": form,
         "template": template,
         "channel": Channel(channel),
-        "tried": [
-            library.tried(
-                channel=channel, language=language, subject=text.get("subject", ""), body=text["body"], sample=sample,
-                shop=shop_of(request),
-            )
-            for language, text in form.texts.items()
-        ],
+        "designs": DESIGNS if channel == Channel.EMAIL and template is None else (),
+        "gaps": gaps,
+        "tried": [_tried(request, draft, channel, language, sample, pieces) for language, draft in form.drafts.items()],
         "variables": _variables(),
         "filters": sorted(filters.ALLOWED),
+        "pieces": sorted(pieces.rows),
         **_as(request, sample),
-    }  # fmt: skip
+    }
     return render_page(
         request, "messaging/template_edit.html", context, partial="preview",
-        status=422 if form.is_bound and form.errors and not is_preview else 200,
+        status=422 if form.is_bound and (form.errors or gaps) and not is_preview else 200,
     )  # fmt: skip
+
+
+def _save(request: HttpRequest, form: TemplateForm, slug: str, channel: str, *, publish: bool) -> HttpResponse:
+    version = save_template(
+        slug=slug, channel=channel, name=form.cleaned_data["name"], variants=form.variants, author=staff_of(request),
+        now=timezone.now(), publish=publish,
+    )  # fmt: skip
+    said = _("Version %(number)s is live: it is what goes out from now on.")
+    if not publish:
+        said = _("Version %(number)s is kept as a draft. Nothing is sent of it before you publish it.")
+    return done(request, said % {"number": version.number}, version.template.get_absolute_url())
+
+
+def _tried(
+    request: HttpRequest, draft: Draft, channel: str, language: str, sample: Sample, pieces: Pieces
+) -> library.Tried:
+    return library.tried(draft, channel=channel, language=language, sample=sample, shop=shop_of(request), pieces=pieces)
 
 
 def _sample(request: HttpRequest) -> Sample:

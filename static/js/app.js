@@ -91,3 +91,10 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.addEventListener("htmx:load", (event) => restoreDrafts(event.detail.elt));
 restoreDrafts(document);
+
+// --- Emails that are being written: drawn anew in their frames as soon as the preview is there ---------------
+function drawLetters(root) {
+  for (const button of root.querySelectorAll("[data-draw]")) button.form?.requestSubmit(button);
+}
+document.addEventListener("htmx:load", (event) => drawLetters(event.detail.elt));
+drawLetters(document);

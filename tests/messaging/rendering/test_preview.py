@@ -1,16 +1,18 @@
 import pytest
 
 from crm.models import Shop
-from messaging.rendering.preview import preview
+from messaging.rendering.freezing import Pieces
+from messaging.rendering.preview import Draft, preview
 from messaging.texts.liquid import InvalidTemplate
 from tests.factories.crm import CustomerFactory
 
 pytestmark = pytest.mark.django_db
+NO_PIECES = Pieces({}, "en")
 
 
 def test_it_shows_the_letter_as_this_customer_would_get_it() -> None:
     seen = preview(
-        subject="", body="Hi {{ customer.first_name }}, order {{ event.order_id }}", channel="sms",
+        Draft("Hi {{ customer.first_name }}, order {{ event.order_id }}"), channel="sms", pieces=NO_PIECES,
         customer=CustomerFactory(name="Ploy Suk"), shop=Shop.current(), context={"event": {"order_id": "A-1"}},
     )  # fmt: skip
     assert seen.letter is not None
@@ -20,8 +22,8 @@ def test_it_shows_the_letter_as_this_customer_would_get_it() -> None:
 
 def test_without_the_data_of_a_flow_it_names_what_is_missing() -> None:
     seen = preview(
-        subject="Order {{ event.order_id }}", body="{{ coupon.code | default: 'none' }}", channel="email",
-        customer=CustomerFactory(), shop=Shop.current(),
+        Draft("{{ coupon.code | default: 'none' }}", "Order {{ event.order_id }}"), channel="email",
+        customer=CustomerFactory(), shop=Shop.current(), pieces=NO_PIECES,
     )  # fmt: skip
     assert seen.letter is None
     assert seen.error == "missing variable: 'event' is undefined"
@@ -30,4 +32,4 @@ def test_without_the_data_of_a_flow_it_names_what_is_missing() -> None:
 
 def test_a_text_that_is_no_template_is_refused() -> None:
     with pytest.raises(InvalidTemplate):
-        preview(subject="", body="{{", channel="sms", customer=CustomerFactory(), shop=Shop.current())
+        preview(Draft("{{"), channel="sms", customer=CustomerFactory(), shop=Shop.current(), pieces=NO_PIECES)

@@ -52,7 +52,9 @@ def test_short_links_and_endless_ones_stay_as_they_are() -> None:
 
 def test_in_html_only_where_links_lead_is_changed() -> None:
     shortener = Shortener(RULES, KEY)
-    html = shortener.html('<a href="https://shop.example/?a=1&amp;b=2">https://shop.example/</a><img src="https://x/y">')
+    html = shortener.html(
+        '<a href="https://shop.example/?a=1&amp;b=2">https://shop.example/</a><img src="https://x/y">'
+    )
     (short,) = shortener.made
     assert html == f'<a href="{RULES.domain}/{short.token}">https://shop.example/</a><img src="https://x/y">'
     assert short.url == "https://shop.example/?a=1&b=2"

@@ -174,3 +174,11 @@ class TestHostile:
     def test_a_division_by_zero_is_an_error_of_the_template(self) -> None:
         with pytest.raises(RenderFailed, match="divide by 0"):
             parse("{{ 1 | divided_by: 0 }}").render({})
+
+
+def test_a_customer_without_a_size_has_none_rather_than_a_number_of_attributes() -> None:
+    template = parse("{{ customer.attributes.size }}")
+    assert template.render({"customer": {"attributes": {"size": "M"}}}) == "M"
+    with pytest.raises(RenderFailed, match=r"customer\.attributes\.size is undefined"):
+        template.render({"customer": {"attributes": {"colour": "red"}}})
+    assert parse("{{ event.products.size }}").render({"event": {"products": [1, 2]}}) == "2"

@@ -267,3 +267,59 @@ def test_without_an_email_of_ones_own_there_is_no_test(sign_in: SignIn) -> None:
     assert answer.status_code == 422
     assert "Your profile has no email address" in answer.content.decode()
     assert not Message.objects.exists()
+
+
+# --- Designs, drafts and what customers lack ----------------------------------------------------------
+
+
+def test_an_email_may_start_from_a_design(manager: Client) -> None:
+    page = manager.get("/templates/new/?channel=email&design=order")
+    form = page.context["form"]
+    assert "<mj-table" in form["en_mjml"].value()
+    assert "คำสั่งซื้อ" in form["th_subject"].value()
+    assert "Start from a design" in page.content.decode()
+    assert "Start from a design" not in manager.get("/templates/new/?channel=sms").content.decode()
+
+
+def test_a_design_in_mjml_needs_no_text_of_its_own(manager: Client) -> None:
+    mjml = "<mjml><mj-body><mj-section><mj-column><mj-text>Hi</mj-text></mj-column></mj-section></mj-body></mjml>"
+    manager.post("/templates/new/?channel=email", {"name": "x", "slug": "x", "en_subject": "S", "en_mjml": mjml})
+    version = Template.objects.get().live_version
+    assert version is not None
+    variant = version.variants.get()
+    assert (variant.mjml, variant.frozen_body) == (mjml, "Hi")
+    assert variant.frozen_html.startswith("<!doctype html>")
+
+
+def test_a_fault_in_a_design_stands_beside_it_with_its_line(manager: Client) -> None:
+    sent = {"name": "x", "slug": "x", "en_subject": "S", "en_mjml": "<mjml>\n<mj-body>"}
+    answer = manager.post("/templates/new/?channel=email", sent)
+    assert "Line 2: This is no valid template: <mj-body> is not closed" in answer.context["form"].errors["en_mjml"][0]
+
+
+def test_what_many_lack_asks_to_be_confirmed(manager: Client) -> None:
+    CustomerFactory(name="Ploy", attributes={"size": "M"})
+    CustomerFactory(name="Mali")
+    sent = sms_form(en_body="Your size: {{ customer.attributes.size }}")
+    asked = manager.post("/templates/new/?channel=sms", sent)
+    assert asked.status_code == 422
+    assert "1 of 2 lately active customers have none" in asked.content.decode()
+    assert not Template.objects.exists()
+    manager.post("/templates/new/?channel=sms", {**sent, "anyway": "yes"})
+    assert Template.objects.get().live_version is not None
+
+
+def test_a_draft_is_kept_and_not_sent(manager: Client) -> None:
+    template = make_template("thanks", en="Thank you")
+    url = template.get_absolute_url()
+    sent = {"name": "Thanks", "en_body": "{{ customer.attributes.size }}", "draft": "yes"}
+    manager.post(f"{url}edit/", sent)
+    assert [(row.number, bool(row.published_at)) for row in template.versions.order_by("number")] == [
+        (1, True), (2, False),
+    ]  # fmt: skip
+    assert "Version 2 is a draft" in manager.get(url).content.decode()
+
+
+def test_line_has_templates_too(manager: Client) -> None:
+    manager.post("/templates/new/?channel=line", sms_form())
+    assert Template.objects.get().channel == "line"
