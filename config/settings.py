@@ -337,6 +337,7 @@ MESSAGING_PROVIDERS = {
     "sandbox": "messaging.providers.sandbox.SandboxProvider",
     "smtp": "messaging.providers.smtp.SmtpProvider",
     "http_sms": "messaging.providers.http_sms.provider.HttpSmsProvider",
+    "anymail": "messaging.providers.anymail.provider.AnymailProvider",
     "line": "messaging.providers.line.provider.LineProvider",
     "twilio": "messaging.providers.twilio.provider.TwilioProvider",
 }

@@ -40,12 +40,14 @@ _STATES = {
     News.BLOCKED: State.FAILED,
     News.UNKNOWN_ADDRESS: State.FAILED,
     News.COMPLAINED: State.DELIVERED,
+    News.UNSUBSCRIBED: State.DELIVERED,
 }
 _REASONS = {
     News.UNDELIVERED: Reason.UNDELIVERED,
     News.BLOCKED: Reason.BLOCKED,
     News.UNKNOWN_ADDRESS: Reason.UNKNOWN_ADDRESS,
     News.COMPLAINED: Reason.COMPLAINED,
+    News.UNSUBSCRIBED: Reason.BLOCKED,
 }
 _FIELDS = (
     "state", "reason", "detail", "sent_at", "delivered_at", "ended_at", "unknown_at", "provider_reference",
@@ -148,7 +150,7 @@ def _move_on(receipts: Sequence[Receipt], now: datetime) -> tuple[list[Message],
         news = News(receipt.news)
         if news in _REASONS:
             refused.append((receipt.message, _REASONS[news]))
-        if _move(receipt.message, receipt, _STATES[news]):
+        if news in _STATES and _move(receipt.message, receipt, _STATES[news]):
             moved[receipt.message.pk] = receipt.message
             facts += _facts(receipt.message, receipt)
     suppress_refused(refused, now=now)

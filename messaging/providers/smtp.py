@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.mail import BadHeaderError, EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
+from messaging.channels.answers import REPLY_DOMAIN, reply_domain_faults
 from messaging.channels.base import (
     Accepted,
     AccountRefused,
@@ -51,7 +52,7 @@ class SmtpProvider:
 
     @classmethod
     def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
-        return only_known(config)
+        return [*only_known(config, REPLY_DOMAIN), *reply_domain_faults(config)]
 
     def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
         connection = get_connection(timeout=self.traits.timeout.total_seconds())
@@ -75,7 +76,7 @@ def _hand_over(parcel: Parcel, connection: BaseEmailBackend) -> Outcome:
         return AccountRefused(_words(error))
     except (smtplib.SMTPException, OSError) as error:
         return NeverSent(f"{type(error).__name__}: {error}")
-    mail = _mail(parcel, connection)
+    mail = letter(parcel, connection)
     try:
         mail.send()
     except Exception as error:  # noqa: BLE001 - each backend has errors of its own
@@ -83,7 +84,8 @@ def _hand_over(parcel: Parcel, connection: BaseEmailBackend) -> Outcome:
     return Accepted(reference=mail.extra_headers["Message-ID"])
 
 
-def _mail(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternatives:
+def letter(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternatives:
+    """The parcel as a mail with our own Message-ID, ready to be sent through `connection`."""
     sender = parcel.sender or settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     headers = {"Message-ID": f"<{parcel.key}@{domain}>"}

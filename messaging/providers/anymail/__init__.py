@@ -1,0 +1,1 @@
+"""Email service providers, through the backends and webhook parsers of django-anymail."""

@@ -1,0 +1,94 @@
+"""The email service providers we know, and what is entered for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from django.utils.translation import gettext_lazy as _
+from pydantic import Field, ValidationError
+
+from messaging.channels.base import ConfigFault
+from messaging.channels.calls import What
+from messaging.channels.shapes import Shape, faults_of
+
+
+@dataclass(frozen=True, slots=True)
+class Esp:
+    """
+    Attributes:
+        needs, may: settings of its backend, by their names in django-anymail.
+        views: django-anymail's webhook views by door; Brevo's inbound one would fetch attachments while we listen.
+        signing: which setting holds the key that a view verifies signatures with.
+        headers: what it must be told to leave our own Message-ID as it is.
+    """
+
+    needs: tuple[str, ...]
+    views: Mapping[What, str]
+    may: tuple[str, ...] = ()
+    signing: Mapping[What, str] | None = None
+    headers: Mapping[str, str] | None = None
+
+    def signing_key(self, what: What) -> str:
+        """The name of the setting, "" when calls at this door are not signed."""
+        return (self.signing or {}).get(what, "")
+
+
+def _views(name: str, *, inbound: bool = True) -> dict[What, str]:
+    both = {What.RECEIPTS: f"{name}TrackingWebhookView", What.INBOUND: f"{name}InboundWebhookView"}
+    return both if inbound else {What.RECEIPTS: both[What.RECEIPTS]}
+
+
+_MAILGUN_KEY, _SENDGRID_KEY = "webhook_signing_key", "tracking_webhook_verification_key"
+ESPS: Mapping[str, Esp] = {
+    "mailgun": Esp(
+        needs=("api_key",),
+        may=("sender_domain",),
+        views=_views("Mailgun"),
+        signing={What.RECEIPTS: _MAILGUN_KEY, What.INBOUND: _MAILGUN_KEY},
+    ),
+    "sendgrid": Esp(needs=("api_key",), views=_views("SendGrid"), signing={What.RECEIPTS: _SENDGRID_KEY}),
+    "postmark": Esp(needs=("server_token",), views=_views("Postmark"), headers={"X-PM-KeepID": "true"}),
+    "brevo": Esp(needs=("api_key",), views=_views("Brevo", inbound=False)),
+    "mailjet": Esp(needs=("api_key", "secret_key"), views=_views("Mailjet")),
+    "sparkpost": Esp(needs=("api_key",), views=_views("SparkPost")),
+}
+
+
+class Settings(Shape):
+    """
+    Attributes:
+        settings: what django-anymail calls them, without the service's name: {"api_key": "…"}.
+        webhook_secret: "user:password", as it stands in the addresses given to the service: https://user:password@…
+    """
+
+    esp: str
+    settings: dict[str, Annotated[str, Field(min_length=1, max_length=2_000)]]
+    webhook_secret: Annotated[str, Field(pattern=r"^([^:\s]+:[^\s]+)?$", max_length=200)] = ""
+
+    @property
+    def service(self) -> Esp:
+        return ESPS[self.esp]
+
+    @property
+    def for_backend(self) -> dict[str, str]:
+        """What its backend is made with."""
+        keys = set((self.service.signing or {}).values())
+        return {name: value for name, value in self.settings.items() if name not in keys}
+
+
+def check_settings(config: Mapping[str, Any]) -> list[ConfigFault]:
+    """What is wrong with them, with where."""
+    try:
+        settings = Settings.model_validate(config)
+    except ValidationError as error:
+        return faults_of(error)
+    esp = ESPS.get(settings.esp)
+    if esp is None:
+        return [ConfigFault("esp", str(_("is none of %s")) % ", ".join(ESPS))]
+    known = {*esp.needs, *esp.may, *(esp.signing or {}).values(), "api_url"}
+    return [
+        *(ConfigFault(f"settings.{name}", str(_("is missing"))) for name in esp.needs if name not in settings.settings),
+        *(ConfigFault(f"settings.{name}", str(_("is not known"))) for name in settings.settings if name not in known),
+    ]

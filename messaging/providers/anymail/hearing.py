@@ -1,0 +1,172 @@
+"""What email services tell at our doors, read by django-anymail's own webhook views."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
+from anymail.signals import EventType, RejectReason
+from django.core.handlers.wsgi import WSGIRequest
+from django.utils.module_loading import import_string
+
+from messaging.channels.base import News, ReceiptIn
+from messaging.channels.calls import BadSignature, Call, Heard, NoSuchDoor, StaleCall, UnreadableCall, What
+from messaging.providers.anymail.esps import Settings
+from messaging.providers.anymail.reading import read_letter
+
+NAME = "anymail"
+# Our key among a letter's metadata, which comes back with what becomes of it.
+KEY = "waymark_key"
+MAX_SKEW = timedelta(minutes=5)
+# RFC 3463: a status of the mail server in its own words, and those that name the mailbox as the fault.
+_STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+_NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
+_HARD, _SOFT = frozenset({"bounce", "hard_bounced"}), frozenset({"SoftBounce", "blocked", "soft_bounced"})
+
+_NEWS = {
+    EventType.QUEUED: News.SENT,
+    EventType.SENT: News.SENT,
+    EventType.DELIVERED: News.DELIVERED,
+    EventType.FAILED: News.UNDELIVERED,
+    EventType.COMPLAINED: News.COMPLAINED,
+    EventType.UNSUBSCRIBED: News.UNSUBSCRIBED,
+    EventType.OPENED: News.OPENED,
+    EventType.CLICKED: News.CLICKED,
+}
+
+
+def hear(call: Call, settings: Settings, *, now: datetime) -> Heard:
+    """
+    Receipts at one door, a letter at the other.
+
+    Raises:
+        messaging.channels.calls.Refused
+    """
+    view = _view(call, settings)
+    request = _request(call)
+    try:
+        view.run_validators(request)
+    except AnymailWebhookValidationFailure as error:
+        raise BadSignature from error
+    except Exception as error:
+        raise UnreadableCall("the body cannot be read") from error
+    _refuse_stale(call, request, settings, now)
+    try:
+        events = view.parse_events(request)
+        if call.what == What.INBOUND:
+            return Heard(inbound=[read_letter(event, provider=NAME, now=now) for event in events])
+        return Heard(receipts=[receipt for event in events for receipt in _receipts(event, now)])
+    except AnymailConfigurationError as error:
+        raise UnreadableCall(str(error)) from error
+    except Exception as error:
+        # Their parsers take what services send for granted; what somebody else sends may break them anywhere.
+        raise UnreadableCall(f"{type(error).__name__} while reading it") from error
+
+
+def _view(call: Call, settings: Settings) -> Any:
+    """
+    The view for this door, with what it verifies by: the secret in the address, the service's signature, or both.
+
+    Raises:
+        NoSuchDoor: neither was entered.
+    """
+    name = settings.service.views.get(call.what)
+    key = settings.service.signing_key(call.what)
+    options: dict[str, Any] = {name: settings.settings[name] for name in (key,) if name in settings.settings}
+    if name is None or call.method != "POST" or not (options or settings.webhook_secret):
+        raise NoSuchDoor
+    options["webhook_secret"] = [settings.webhook_secret] if settings.webhook_secret else []
+    try:
+        return import_string(f"anymail.webhooks.{settings.esp}.{name}")(**options)
+    except (AnymailConfigurationError, ValueError) as error:
+        raise NoSuchDoor from error
+
+
+def _request(call: Call) -> WSGIRequest:
+    """The call as Django's request, which the views read."""
+    names = {"content-type": "CONTENT_TYPE"}
+    headers = {names.get(name, f"HTTP_{name.upper().replace('-', '_')}"): text for name, text in call.headers.items()}
+    environ = {
+        **headers,
+        "REQUEST_METHOD": call.method,
+        "PATH_INFO": "/",
+        "CONTENT_LENGTH": str(len(call.body)),
+        "wsgi.input": io.BytesIO(call.body),
+    }
+    request = WSGIRequest(environ)
+    request._body = call.body
+    return request
+
+
+def _refuse_stale(call: Call, request: WSGIRequest, settings: Settings, now: datetime) -> None:
+    """Where the time of a call is signed, it is looked at."""
+    signed_at = None
+    if settings.esp == "sendgrid" and settings.service.signing_key(call.what) in settings.settings:
+        signed_at = request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp")
+    elif settings.esp == "mailgun":
+        is_json = request.content_type == "application/json"
+        signed_at = orjson.loads(call.body)["signature"]["timestamp"] if is_json else request.POST["timestamp"]
+    if signed_at is None:
+        return
+    try:
+        at = datetime.fromtimestamp(int(signed_at), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UnreadableCall("the timestamp is no time") from error
+    if abs(now - at) > MAX_SKEW:
+        raise StaleCall
+
+
+def _receipts(event: Any, now: datetime) -> Iterator[ReceiptIn]:
+    news = _news(event)
+    reference = str(event.message_id or "")
+    key = str((event.metadata or {}).get(KEY, ""))
+    if news is None or not (reference or key):
+        return
+    at = event.timestamp or now
+    yield ReceiptIn(
+        provider=NAME,
+        event_id=_event_id(event, reference or key),
+        news=news,
+        at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        key=key,
+        reference=reference,
+        detail=str(event.mta_response or event.description or event.reject_reason or "")[:500],
+        raw=dict(event.esp_event.items()) if isinstance(event.esp_event, Mapping) else {},
+    )
+
+
+def _event_id(event: Any, reference: str) -> str:
+    """
+    The same for the same event: not every service gives an id, and some a new one each time they tell it.
+    """
+    when = event.timestamp.isoformat() if event.timestamp else event.event_id
+    parts = (reference, event.recipient, event.event_type, when, event.click_url)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _news(event: Any) -> News | None:
+    """What an event reports; None for what says nothing yet, such as a delay."""
+    if event.event_type == EventType.BOUNCED:
+        return News.UNKNOWN_ADDRESS if _is_hard(event) else News.UNDELIVERED
+    if event.event_type == EventType.REJECTED:
+        if event.reject_reason in (RejectReason.INVALID, RejectReason.BOUNCED):
+            return News.UNKNOWN_ADDRESS
+        is_theirs = event.reject_reason in (RejectReason.SPAM, RejectReason.UNSUBSCRIBED)
+        return News.BLOCKED if is_theirs else News.UNDELIVERED
+    return _NEWS.get(event.event_type)
+
+
+def _is_hard(event: Any) -> bool:
+    """Does the mailbox not exist? A server that says why it bounced is believed before a service's summary."""
+    status = _STATUS.search(f"{event.mta_response or ''} {event.description or ''}")
+    if status:
+        return status[0] in _NO_SUCH_MAILBOX
+    said = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    kind = str(said.get("type") or said.get("Type") or "")
+    return kind in _HARD or (kind not in _SOFT and event.reject_reason in (RejectReason.INVALID, RejectReason.BOUNCED))
