@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from crm.models import Channel
+from messaging.channels.answers import REPLY_DOMAIN
 from messaging.models import ChannelSettings, InboundMessage, Message
 from messaging.rendering.reply_addresses import reply_address
 
@@ -50,7 +51,7 @@ def threads_of(messages: Collection[Message], channel: ChannelSettings, *, now: 
 def _letters(tickets: Mapping[int, int], channel: ChannelSettings) -> dict[int, Thread]:
     if not tickets:
         return {}
-    domain = channel.config.get("reply_domain", "")
+    domain = channel.config.get(REPLY_DOMAIN, "")
     newest = (
         InboundMessage.objects.filter(ticket__in=set(tickets.values()), channel=Channel.EMAIL)
         .exclude(message_id="")
