@@ -68,6 +68,7 @@ def _let_in(request: HttpRequest, token: str, door: str) -> HttpResponse:
         thanks = calls.take_call(channel, _call(request, channel, What(door)), now=now)
     except Refused as refused:
         name = channel.channel if channel else ""
+        logger.info("a call to the doors of %s was refused: %s", name or "nobody", refused.code)
         calls.note_refusal(channel=name, code=refused.code, address=address_of(request), now=now)
         # Nobody learns from the answer whether there is such a channel.
         return _problem(refused.code, "" if isinstance(refused, NoSuchDoor) else str(refused))
@@ -103,4 +104,7 @@ def _problem(code: str, detail: str = "", headers: dict[str, str] | None = None,
         "detail": detail or str(meaning),
         **more,
     }
-    return JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    response = JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    # Django would log the address, and the token in it is a secret.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

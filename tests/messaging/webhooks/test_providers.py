@@ -162,6 +162,12 @@ class TestWhatIsRefused:
         counted = RefusedCalls.objects.values_list("channel", "code", "count", "last_at", "last_from")
         assert list(counted) == [("sms", code, 2, NOON, "203.0.113.9")]
 
+    def test_the_log_does_not_tell_the_token(self, client: Client, fake: Any, caplog: pytest.LogCaptureFixture) -> None:
+        fake.heard = BadSignature()
+        with caplog.at_level("INFO"):
+            knock(client)
+        assert caplog.messages == ["a call to the doors of sms was refused: bad_signature"]
+
     def test_an_unreadable_call_says_what_is_wrong(self, client: Client, fake: Any) -> None:
         fake.heard = UnreadableCall("no MessageSid")
         assert knock(client).json()["detail"] == "no MessageSid"
