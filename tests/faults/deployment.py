@@ -96,9 +96,13 @@ def database(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def chaos(module: str, folder: Path, *arguments: str, seconds: float) -> tuple[dict[str, Any], str]:
-    """Run a module of tests.faults on a database of its own; what it counted (its last line, JSON), and its errors."""
-    with database(folder) as (url, _):
+def chaos(module: str, folder: Path, *arguments: str, seconds: float, url: str = "") -> tuple[dict[str, Any], str]:
+    """
+    Run a module of tests.faults on a database of its own, or on that at `url`; what it counted (its last line, JSON),
+    and its errors.
+    """
+    with contextlib.ExitStack() as stack:
+        url = url or stack.enter_context(database(folder))[0]
         done = subprocess.run(
             [sys.executable, "-m", f"tests.faults.{module}", *arguments],
             cwd=settings.BASE_DIR,

@@ -1,0 +1,206 @@
+"""
+Workers that send to a gateway of their own process, and are cut down in the middle of their calls; run by test_gateway.
+
+    python -m tests.faults.gateway_chaos FOLDER MODE kill|crash TIMES
+
+Queues messages, then forks one worker a round. When the gateway has accepted some more, the worker is killed by
+SIGKILL, or the database server crashes under it and recovers. The clock moves on two minutes a round, so that leases
+end without anybody waiting. Prints what came of it as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import django
+
+from tests.faults import dying
+
+CUSTOMERS, EACH = 60, 5
+ROUNDS = 60
+A_ROUND = timedelta(minutes=2)
+# What nobody can be asked about is given up after a quarter of an hour.
+A_LATE_ROUND = timedelta(minutes=20)
+FAULTS = "500=.02,reset=.02"
+DELAY_MS = 10
+WITHIN = 60  # seconds for one worker to get on, on a busy machine
+
+
+def main(folder: str, mode: str, manner: str, times: str) -> None:
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.urls import get_resolver
+    from django.utils.module_loading import import_string
+
+    call_command("migrate", verbosity=0)
+    # Loaded once, rather than by every worker that is forked.
+    import_string(settings.MESSAGING_PROVIDERS["http_sms"])
+    get_resolver().url_patterns  # noqa: B018 - reading it is what loads the pages' addresses
+    ledger = Path(folder) / f"{mode}.jsonl"
+    with _gateway(mode, ledger) as config:
+        print(json.dumps(_break(config, ledger, {"kill": _kill, "crash": _crash}[manner], int(times))))
+
+
+def _break(config: dict[str, Any], ledger: Path, harm: Callable[[int], None], times: int) -> dict[str, Any]:
+    from django.db import connection
+
+    from messaging.outbox import reconcile
+
+    # So many deaths would make a message suspect, and somebody's case; that is another test's matter.
+    reconcile.POISON_AFTER = 10 * times
+    now = _queue(config)
+    chance = random.Random(times)
+    harmed = 0
+    for _round in range(ROUNDS):
+        now += A_ROUND if harmed < times else A_LATE_ROUND
+        connection.close()  # a connection must not be shared with a child
+        worker = dying.fork(partial(_work, now), None)
+        if harmed < times and _gets_on(worker, ledger, chance.randint(3, 9)):
+            harm(worker)
+            harmed += 1
+        os.waitpid(worker, 0)
+        if harmed == times and not _pending():
+            break
+    return {**_report(ledger), "harmed": harmed}
+
+
+@contextlib.contextmanager
+def _gateway(mode: str, ledger: Path) -> Iterator[dict[str, Any]]:
+    """The settings to send to it."""
+    command = [
+        sys.executable, "manage.py", "fakeprovider", "--mode", mode, "--fault", FAULTS, "--delay-ms", str(DELAY_MS),
+        "--ledger", str(ledger), "--seconds", "600",
+    ]  # fmt: skip
+    gateway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = gateway.stdout.readline() if gateway.stdout else ""
+        yield {**json.loads(line.partition(" ")[2]), "in_flight": 5}
+    finally:
+        gateway.terminate()
+        gateway.communicate()
+
+
+def _queue(config: dict[str, Any]) -> datetime:
+    from crm.models import Customer
+    from messaging.models import ChannelSettings
+    from messaging.outbox.queue import MessageRequest, queue_messages
+    from tests.factories.crm import NOON
+
+    channel = ChannelSettings.objects.get(channel="sms")
+    channel.provider, channel.config = "http_sms", config
+    channel.save()
+    people = [Customer.objects.create(phone=f"+6681000{number:04}") for number in range(CUSTOMERS)]
+    queue_messages(
+        [
+            MessageRequest(
+                customer_id=person.pk, channel="sms", topic="order_updates", body=f"{turn}",
+                dedupe_key=f"chaos:{person.pk}:{turn}",
+            )
+            for turn in range(EACH)
+            for person in people
+        ],
+        now=NOON,
+    )  # fmt: skip
+    return NOON
+
+
+def _work(now: datetime) -> None:
+    """A worker's ticks, until nothing more is due."""
+    from messaging.outbox.reconcile import reconcile
+    from messaging.outbox.sender import send_due
+
+    reconcile(now=now)
+    while sum(send_due(now=now, limit=40).values()):
+        pass
+
+
+def _gets_on(worker: int, ledger: Path, by: int) -> bool:
+    """Wait until the gateway has accepted so many more; false when the worker is through before."""
+    wanted = _lines(ledger) + by
+    deadline = time.monotonic() + WITHIN
+    while _lines(ledger) < wanted:
+        if os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return False
+        if time.monotonic() > deadline:
+            raise TimeoutError("the worker does not get on")
+        time.sleep(0.001)
+    return True
+
+
+def _lines(ledger: Path) -> int:
+    return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
+
+
+def _kill(worker: int) -> None:
+    os.kill(worker, signal.SIGKILL)
+
+
+def _crash(worker: int) -> None:
+    """A killed backend takes all others with it, and the server goes through recovery."""
+    import psycopg
+
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(_dsn()) as backend:
+        os.kill(backend.info.backend_pid, signal.SIGKILL)
+        backend.execute("SELECT 1")
+    deadline = time.monotonic() + WITHIN
+    while not _answers():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server does not recover")
+        time.sleep(0.05)
+
+
+def _answers() -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(_dsn()).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _dsn() -> str:
+    return os.environ["DATABASE_URL"].replace("postgres://", "postgresql://")
+
+
+def _pending() -> bool:
+    from messaging.models import Message
+
+    return Message.objects.pending().exists()
+
+
+def _report(ledger: Path) -> dict[str, Any]:
+    from messaging.models import Message
+
+    rows = {message.key: message for message in Message.objects.order_by("pk")}
+    accepted = [json.loads(line)["key"] for line in ledger.read_text().splitlines()]
+    lines: dict[int, list[int]] = {}
+    for key in accepted:
+        lines.setdefault(rows[key].customer_id, []).append(rows[key].pk)
+    copies = Counter(accepted)
+    return {
+        "queued": len(rows),
+        "states": dict(Counter(str(message.state) for message in rows.values())),
+        "accepted": len(copies),
+        "doubled": sorted(key for key, count in copies.items() if count > 1),
+        "sent_but_not_accepted": sum(message.state == "sent" and key not in copies for key, message in rows.items()),
+        "out_of_order": sum(line != sorted(line) for line in lines.values()),
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
