@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_domain_name
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from messaging.channels.base import ConfigFault
 

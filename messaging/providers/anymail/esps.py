@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field, ValidationError
 
+from messaging.channels.answers import reply_domain_faults
 from messaging.channels.base import ConfigFault
 from messaging.channels.calls import What
 from messaging.channels.shapes import Shape, faults_of
@@ -61,11 +62,13 @@ class Settings(Shape):
     Attributes:
         settings: what django-anymail calls them, without the service's name: {"api_key": "…"}.
         webhook_secret: "user:password", as it stands in the addresses given to the service: https://user:password@…
+        reply_domain: see messaging.channels.answers.
     """
 
     esp: str
     settings: dict[str, Annotated[str, Field(min_length=1, max_length=2_000)]]
     webhook_secret: Annotated[str, Field(pattern=r"^([^:\s]+:[^\s]+)?$", max_length=200)] = ""
+    reply_domain: str = ""
 
     @property
     def service(self) -> Esp:
@@ -89,6 +92,7 @@ def check_settings(config: Mapping[str, Any]) -> list[ConfigFault]:
         return [ConfigFault("esp", str(_("is none of %s")) % ", ".join(ESPS))]
     known = {*esp.needs, *esp.may, *(esp.signing or {}).values(), "api_url"}
     return [
+        *reply_domain_faults(config),
         *(ConfigFault(f"settings.{name}", str(_("is missing"))) for name in esp.needs if name not in settings.settings),
         *(ConfigFault(f"settings.{name}", str(_("is not known"))) for name in settings.settings if name not in known),
     ]
