@@ -24,7 +24,7 @@ def sent(properties: Properties) -> Description:
     return _with_why(properties, text="\n".join(part for part in (words, _text(properties, "text")) if part))
 
 
-@describes("Message Delivered", "Message Clicked", "Message Unsubscribed")
+@describes("Message Delivered", "Message Clicked", "Message Unsubscribed", "Channel Followed", "Channel Left")
 def came_back(properties: Properties) -> Description:
     return Description(_channel(properties))
 

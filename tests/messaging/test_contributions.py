@@ -9,12 +9,14 @@ from django.utils import timezone
 from crm import extensions
 from crm.models import User
 from crm.selectors.timeline import timeline
+from crm.services import tickets
+from messaging.channels.reasons import label_of as failed_reason
 from messaging.models import InboundMessage, Message, Suppression
 from messaging.models.suppression import hash_address
 from messaging.outbox import sender
 from messaging.outbox.queue import MessageRequest, queue_messages
 from tests.crm.views.conftest import SignIn, manager, sign_in  # noqa: F401
-from tests.factories.crm import NOON, CustomerFactory, UserFactory, sales_see_their_own
+from tests.factories.crm import NOON, CustomerFactory, TicketFactory, UserFactory, sales_see_their_own
 from tests.factories.messaging import MessageFactory, make_template, opt_in
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +161,31 @@ def test_the_card_shows_the_last_messages_and_what_stands_against_the_address(ma
     ]
     assert "SMS: asked us to stop" in shown.content.decode()
     assert "/lift/" not in shown.content.decode()
+
+
+# --- A ticket ---------------------------------------------------------------------------------------
+
+
+def test_a_ticket_shows_what_became_of_each_answer(sign_in: SignIn) -> None:  # noqa: F811
+    ticket = TicketFactory.create(channel="sms")
+    first, second, note = [
+        tickets.add_message(ticket, author=author, body=body, staff=UserFactory.create(), now=NOON)
+        for author, body in (("staff", "One"), ("staff", "Two"), ("note", "Between us"))
+    ]
+    sender.send_due(now=NOON, limit=1)
+    failed = Message.objects.get(body="Two")
+    Message.objects.filter(pk=failed.pk).update(state=State.FAILED, reason="unknown_address")
+    marks = extensions.marks_of_turns([first, second, note])
+    assert {pk: (str(mark.text), mark.tone, str(mark.why)) for pk, mark in marks.items()} == {
+        first.pk: ("delivered", "t-good", ""),
+        second.pk: ("failed", "t-bad", str(failed_reason("unknown_address"))),
+    }
+    page = sign_in(User.Role.SUPPORT).get(ticket.get_absolute_url()).content.decode()
+    assert failed.get_absolute_url() in page
+
+
+def test_turns_that_went_no_way_of_ours_have_no_mark() -> None:
+    ticket = TicketFactory.create(channel="form")
+    turn = tickets.add_message(ticket, author="staff", body="One", staff=UserFactory.create(), now=NOON)
+    assert extensions.marks_of_turns([turn]) == {}
+    assert extensions.marks_of_turns([]) == {}
