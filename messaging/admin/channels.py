@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.base import ReadOnlyAdmin
+from crm.lib.vault import CannotUnseal
+from messaging.channels import registry
 from messaging.models import (
     ChannelSettings,
     FrequencyCap,
@@ -19,6 +21,7 @@ from messaging.models import (
     QuietHours,
     Suppression,
 )
+from messaging.models.channel import new_hook_token
 
 
 class ChannelForm(forms.ModelForm[ChannelSettings]):
@@ -38,9 +41,30 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
             raise forms.ValidationError(_("A JSON object is needed."))
         return config
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"provider", "new_config"} <= cleaned.keys() and cleaned["provider"] in registry.names():
+            for fault in registry.faults(cleaned["provider"], self._config_to_be()):
+                self.add_error("new_config", str(fault))
+        return cleaned
+
+    def _config_to_be(self) -> dict[str, Any]:
+        if self.cleaned_data["new_config"] is not None or self._is_new_provider:
+            return self.cleaned_data["new_config"] or {}
+        try:
+            return self.instance.config
+        except CannotUnseal:
+            return {}  # to be entered again
+
+    @property
+    def _is_new_provider(self) -> bool:
+        return bool(self.cleaned_data["provider"] != self.initial.get("provider"))
+
     def save(self, commit: bool = True) -> ChannelSettings:
-        if self.cleaned_data.get("new_config") is not None:
-            self.instance.config = self.cleaned_data["new_config"]
+        """As messaging.services.channels.connect_channel: another provider gets doors and settings of its own."""
+        self.instance.config = self._config_to_be()
+        if self._is_new_provider:
+            self.instance.hook_token = new_hook_token()
         return super().save(commit)
 
 

@@ -191,6 +191,9 @@ class ConfigFault:
     path: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
 
 class Provider(Protocol):
     """

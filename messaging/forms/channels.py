@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
+from crm.lib.vault import CannotUnseal
 from crm.models import Channel
 from messaging.channels import registry
 from messaging.channels.base import ConfigFault, Preset
@@ -81,15 +82,19 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         if {"provider", "config"} <= cleaned.keys():
             self.faults = registry.faults(cleaned["provider"], self._config_to_be())
             for fault in self.faults:
-                self.add_error("config", f"{fault.path}: {fault.message}" if fault.path else fault.message)
+                self.add_error("config", str(fault))
         return cleaned
 
     def _config_to_be(self) -> dict[str, Any]:
         """The settings that the channel would have."""
         if self.new_config is not None:
             return self.new_config
-        is_same = self.cleaned_data["provider"] == self.initial.get("provider")
-        return self.instance.config if is_same else {}
+        if self.cleaned_data["provider"] != self.initial.get("provider"):
+            return {}
+        try:
+            return self.instance.config
+        except CannotUnseal:
+            return {}  # what there is can no longer be read, and is to be entered again
 
     @property
     def new_config(self) -> dict[str, Any] | None:

@@ -62,9 +62,7 @@ def refuse_faults(provider: str, config: Mapping[str, Any]) -> None:
     Raises:
         django.core.exceptions.ValidationError: on "config", what `provider` finds wrong with its settings.
     """
-    found = [
-        f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in registry.faults(provider, config)
-    ]
+    found = [str(fault) for fault in registry.faults(provider, config)]
     if found:
         raise ValidationError({"config": found})
 

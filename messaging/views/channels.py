@@ -142,6 +142,8 @@ def _page(
     trial_form: TrialForm | None = None,
 ) -> HttpResponse:
     """The channel's page; htmx may ask for its faults, or what became of a test, alone."""
+    trial = _trial(request, channel)
+    initial = {"address": trial.address if trial else _own_address(request, channel)}
     faulty = bool((form and form.errors) or (trial_form and trial_form.errors))
     context = {
         "channel": channel,
@@ -152,8 +154,8 @@ def _page(
         "presets": _presets(channel),
         "started": request.GET.get("start", ""),
         "doors": _doors(row) if row else [],
-        "trial_form": trial_form or TrialForm(channel=channel, initial={"address": _own_address(request, channel)}),
-        "trial": _trial(request, channel),
+        "trial_form": trial_form or TrialForm(channel=channel, initial=initial),
+        "trial": trial,
     }
     partial = "trial" if wants(request, "trial") else "faults"
     return render_page(request, "messaging/channel_edit.html", context, partial=partial, status=422 if faulty else 200)

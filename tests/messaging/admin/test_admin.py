@@ -1,5 +1,6 @@
 """Every table has its list and its page in Django admin, and the ledger cannot be written there."""
 
+import json
 from typing import Any
 
 import pytest
@@ -104,19 +105,22 @@ class TestChannels:
         return boss.post(reverse("admin:messaging_channelsettings_change", args=[channel.pk]), {**fields, **changes})
 
     def test_credentials_go_in_and_never_come_out(self, boss: Client) -> None:
-        self.post(boss, new_config='{"token": "s3cret"}')
+        old = ChannelSettings.objects.get(channel="sms").hook_token
+        config = {"url": "https://gateway.example/", "auth": {"bearer": "s3cret"}}
+        self.post(boss, provider="http_sms", new_config=json.dumps(config))
         channel = ChannelSettings.objects.get(channel="sms")
-        assert channel.config == {"token": "s3cret"}
+        assert channel.config == config
+        assert channel.hook_token != old
         assert "s3cret" not in channel.sealed_config
         page = boss.get(reverse("admin:messaging_channelsettings_change", args=[channel.pk])).content.decode()
         assert "s3cret" not in page
         assert channel.sealed_config not in page
 
     def test_left_empty_they_stay(self, boss: Client) -> None:
-        ChannelSettings.objects.filter(channel="sms").update(sealed_config=seal({"token": "s3cret"}))
+        ChannelSettings.objects.filter(channel="sms").update(sealed_config=seal({"receipts": "by_hand"}))
         self.post(boss, sender="OTHER")
         channel = ChannelSettings.objects.get(channel="sms")
-        assert (channel.sender, channel.config) == ("OTHER", {"token": "s3cret"})
+        assert (channel.sender, channel.config) == ("OTHER", {"receipts": "by_hand"})
 
     @pytest.mark.parametrize(
         ("changes", "fault"),
@@ -124,6 +128,8 @@ class TestChannels:
             ({"provider": "pigeon"}, "Providers for this channel are sandbox"),
             ({"sender": "a\r\nBcc: x"}, "Line breaks and control characters are not allowed."),
             ({"new_config": "[1]"}, "A JSON object is needed."),
+            ({"new_config": '{"token": 1}'}, "token: is not known; known are: receipts"),
+            ({"provider": "http_sms"}, "url: is missing"),
             ({"new_config": "{"}, "Enter a valid JSON."),
         ],
     )
