@@ -117,7 +117,7 @@ class Letters:
         if segments > MAX_SEGMENTS:
             raise CannotCompose(Reason.TEMPLATE_ERROR, f"{segments} segments; at most {MAX_SEGMENTS} are sent")
         if stranger := self._link_rules.stranger(body):
-            raise CannotCompose(Reason.TEMPLATE_ERROR, f"link_domain_not_registered: {stranger[0]}")
+            raise CannotCompose(Reason.TEMPLATE_ERROR, f"a link to a domain that is not registered: {stranger[0]}")
         return segments
 
     def _source(self, message: Message) -> Source:

@@ -218,7 +218,7 @@ class _Reader(HTMLParser):
             self._hidden.append(tag)
         if tag in self._BREAKS or tag == "br":
             self._parts.append("\n")
-        if tag == "td":
+        if tag in ("td", "th"):
             self._parts.append(" ")
         if tag == "li":
             self._parts.append("- ")

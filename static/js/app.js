@@ -92,9 +92,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:load", (event) => restoreDrafts(event.detail.elt));
 restoreDrafts(document);
 
-// --- Emails that are being written: drawn anew in their frames as soon as the preview is there ---------------
-function drawLetters(root) {
-  for (const button of root.querySelectorAll("[data-draw]")) button.form?.requestSubmit(button);
+// --- Emails that are being written: drawn in their frames as soon as the preview is there ---------------------
+// One after the other: a form that is submitted again forgets where it was going.
+function drawLetters([button, ...others]) {
+  const frame = button?.isConnected && document.querySelector(`iframe[name="${button.formTarget}"]`);
+  if (!frame) return;
+  frame.addEventListener("load", () => drawLetters(others), { once: true });
+  button.form.requestSubmit(button);
 }
-document.addEventListener("htmx:load", (event) => drawLetters(event.detail.elt));
-drawLetters(document);
+document.addEventListener("htmx:load", (event) => drawLetters([...event.detail.elt.querySelectorAll("[data-draw]")]));

@@ -126,7 +126,7 @@ class TestRegisteredDomains:
         message = MessageFactory(
             is_literal=False, body="", template=template, context={"event": {"url": "https://evil.example/a"}}
         )
-        with pytest.raises(CannotCompose, match=r"link_domain_not_registered: https://evil\.example/a"):
+        with pytest.raises(CannotCompose, match=r"a link to a domain that is not registered: https://evil\.example/a"):
             compose(message)
 
     def test_one_that_is_on_them_does(self) -> None:
