@@ -1,6 +1,9 @@
+import json
+import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from messaging.channels.base import ConfigFault
 from messaging.providers.http_sms.provider import HttpSmsProvider
@@ -143,3 +146,11 @@ def test_a_state_means_one_of_the_news_there_are() -> None:
     (fault,) = faults(receipts={**RECEIPTS, "states": {"ok": "arrived"}})
     assert fault.path == "receipts.states.ok"
     assert fault.message.startswith("is none of 'sent', 'delivered', 'undelivered', 'blocked', 'unknown_address'")
+
+
+def test_the_example_of_the_documentation_has_no_faults() -> None:
+    page = (settings.BASE_DIR / "docs" / "messaging.md").read_text()
+    section = page.split("## Connecting an SMS gateway")[1]
+    example = re.search(r"```json\n(.*?)```", section, re.DOTALL)
+    assert example
+    assert HttpSmsProvider.check(json.loads(example[1])) == []
