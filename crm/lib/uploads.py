@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-MEGABYTE = 1_000_000
+MEGABYTE = 1024 * 1024  # as file managers and Django's templates count
 LARGEST = 10 * MEGABYTE
 LARGEST_TOGETHER = 25 * MEGABYTE
 MOST = 20

@@ -24,7 +24,7 @@ from crm.services import consents
 from crm.views.customers import panels, visible
 from crm.views.parts import done, page_of, posted
 
-NEWEST_FIRST = Sort("id")
+NEWEST_FIRST = Sort("occurred_at")
 
 
 @require_http_methods(["GET", "POST"])

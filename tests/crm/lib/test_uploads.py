@@ -96,7 +96,7 @@ def test_limits_count_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_limits_are_those_that_are_promised() -> None:
-    assert (uploads.LARGEST, uploads.LARGEST_TOGETHER, uploads.MOST) == (10_000_000, 25_000_000, 20)
+    assert (uploads.LARGEST, uploads.LARGEST_TOGETHER, uploads.MOST) == (10 * 2**20, 25 * 2**20, 20)
 
 
 @pytest.mark.parametrize(
