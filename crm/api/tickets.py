@@ -107,7 +107,8 @@ class TicketView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
 
     @extend_schema(
         summary="Add what the customer wrote, a reply, or an internal note",
-        description="A reply is recorded, not sent: to write to the customer use the messages call.",
+        description="A reply is also sent to the customer when its channel (else the one they last wrote on) is sms, "
+        "email or line.",
         request=TurnGiven, responses={201: TicketShape},
     )  # fmt: skip
     @transaction.atomic
