@@ -49,6 +49,7 @@ _WORDS: Mapping[str, str | Promise] = {
     "string_too_long": _("is longer than %(max_length)s characters"),
     "greater_than_equal": _("is less than %(ge)s"),
     "less_than_equal": _("is more than %(le)s"),
+    "string_pattern_mismatch": _("is not of the form %(pattern)s"),
     "literal_error": _("is none of %(expected)s"),
     "enum": _("is none of %(expected)s"),
 }

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import Field, ValidationError
 
 from messaging.channels.answers import reply_domain_faults
-from messaging.channels.base import ConfigFault
+from messaging.channels.base import ConfigFault, Preset
 from messaging.channels.calls import What
 from messaging.channels.shapes import Shape, faults_of
 
@@ -96,3 +96,17 @@ def check_settings(config: Mapping[str, Any]) -> list[ConfigFault]:
         *(ConfigFault(f"settings.{name}", str(_("is missing"))) for name in esp.needs if name not in settings.settings),
         *(ConfigFault(f"settings.{name}", str(_("is not known"))) for name in settings.settings if name not in known),
     ]
+
+
+def _example(name: str, esp: Esp) -> Preset:
+    """Settings to start from, under the service's own spelling."""
+    keys = dict.fromkeys([*esp.needs, *(esp.signing or {}).values()])
+    config = {
+        "esp": name,
+        "settings": {key: f"YOUR {key.upper().replace('_', ' ')}" for key in keys},
+        "webhook_secret": "waymark:A-SECRET-OF-YOUR-OWN",
+    }
+    return Preset(esp.views[What.RECEIPTS].removesuffix("TrackingWebhookView"), config)
+
+
+PRESETS: Mapping[str, Preset] = {name: _example(name, esp) for name, esp in ESPS.items()}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -17,7 +18,7 @@ from messaging.channels.calls import Call, Heard
 from messaging.channels.courier import Courier
 from messaging.channels.wire import accepted
 from messaging.providers.anymail import hearing
-from messaging.providers.anymail.esps import Settings, check_settings
+from messaging.providers.anymail.esps import PRESETS, Settings, check_settings
 from messaging.providers.anymail.failures import understand
 from messaging.providers.smtp import letter
 
@@ -37,9 +38,11 @@ class AnymailProvider:
     traits = Traits(
         channels=frozenset({"email"}), repeat=Repeat.NEVER, batch=100, in_flight=10, timeout=timedelta(seconds=30)
     )
+    presets = PRESETS
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = Settings.model_validate(config)
+        self.traits = replace(type(self).traits, doors=frozenset(self._settings.service.views))
         self._timeouts = TIMEOUTS
 
     @classmethod

@@ -16,11 +16,12 @@ from messaging.channels.base import (
     Outcome,
     Parcel,
     PermanentFailure,
+    Preset,
     Repeat,
     Traits,
     Uncertain,
 )
-from messaging.channels.calls import Call, Heard
+from messaging.channels.calls import Call, Heard, What
 from messaging.channels.shapes import Shape, faults_of
 from messaging.channels.wire import Answer, Wire
 from messaging.providers.line import hearing
@@ -50,8 +51,12 @@ class LineProvider:
     """
 
     traits = Traits(
-        channels=frozenset({"line"}), repeat=Repeat.KEY, key_life=timedelta(hours=24), batch=500, in_flight=100
-    )
+        channels=frozenset({"line"}), repeat=Repeat.KEY, key_life=timedelta(hours=24), batch=500, in_flight=100,
+        doors=frozenset({What.HOOK}),
+    )  # fmt: skip
+    presets = {
+        "account": Preset("LINE", {"channel_access_token": "YOUR TOKEN", "channel_secret": "YOUR SECRET"}),
+    }
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = Settings.model_validate(config)

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import aiohttp
 
 from crm.lib.among import Among
-from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits, Uncertain
-from messaging.channels.calls import Call, Heard
+from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Preset, Repeat, Traits, Uncertain
+from messaging.channels.calls import Call, Heard, What
 from messaging.channels.wire import Wire
 from messaging.models import Message
 from messaging.providers.twilio import hearing
@@ -31,7 +31,13 @@ class TwilioProvider:
     where none comes, the account's list of messages to that number is looked through for the text.
     """
 
-    traits = Traits(channels=frozenset({"sms"}), repeat=Repeat.LOOKUP, batch=250, in_flight=50)
+    # Each message says where its receipts go; only the address for inbound texts is entered at Twilio.
+    traits = Traits(
+        channels=frozenset({"sms"}), repeat=Repeat.LOOKUP, batch=250, in_flight=50, doors=frozenset({What.INBOUND})
+    )
+    presets = {
+        "account": Preset("Twilio", {"account_sid": f"AC{'0' * 32}", "auth_token": "YOUR AUTH TOKEN"}),
+    }
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = Settings.model_validate(config)
