@@ -58,9 +58,11 @@ class StepMessagesShape(Shape):
     written = serializers.IntegerField()
     withheld_for = serializers.DictField(child=serializers.IntegerField(), help_text="by the reason's code")
     parts = serializers.IntegerField(help_text="SMS segments of what was sent")
+    cost_micros = serializers.IntegerField(help_text="what was sent cost, in millionths of the shop's currency")
     on_the_way = serializers.IntegerField()
     sent = serializers.IntegerField(help_text="the delivered among them")
     delivered = serializers.IntegerField()
+    clicked = serializers.IntegerField(help_text="a person followed a link; among the sent")
     failed = serializers.IntegerField()
     unclear = serializers.IntegerField()
     withheld = serializers.IntegerField()
@@ -89,7 +91,8 @@ def in_full(flow: Flow, runs: QuerySet[Enrolment], *, by: str, now: datetime) ->
         "paths": flow_results.per_path(runs),
         "messages": [
             {
-                "step": row.step, "channel": row.channel, "written": row.written, "parts": row.parts, **row.fates,
+                "step": row.step, "channel": row.channel, "written": row.written, "parts": row.parts,
+                "cost_micros": row.cost_micros, **row.fates,
                 "withheld_for": dict(row.withheld),
             }
             for row in flow_results.per_message(flow, runs)

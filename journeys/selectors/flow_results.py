@@ -28,11 +28,14 @@ FATES: dict[str, Q] = {
     "on_the_way": Q(state__in=[Message.State.QUEUED, Message.State.SENDING]),
     "sent": Q(state__in=GONE_OUT),
     "delivered": Q(state=Message.State.DELIVERED),
+    "clicked": Q(clicked_at__isnull=False),
     "failed": Q(state__in=STUCK),
     "unclear": Q(state__in=UNCLEAR),
     "withheld": Q(state=Message.State.WITHHELD),
     "cancelled": Q(state=Message.State.CANCELLED),
 }
+
+AMONG_SENT = ("delivered", "clicked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,10 @@ class MessageCount:
     A step's messages on one channel.
 
     Attributes:
-        fates: how many, by the keys of FATES; the delivered are among the sent.
+        fates: how many, by the keys of FATES; the delivered and the clicked are among the sent.
         withheld: (reason's code, how many), the most frequent first.
         parts: SMS segments of what went out; what a provider charges for.
+        cost_micros: what that cost, in millionths of the shop's currency.
     """
 
     step: str
@@ -99,11 +103,12 @@ class MessageCount:
     fates: dict[str, int]
     withheld: list[tuple[str, int]]
     parts: int
+    cost_micros: int
 
     @property
     def written(self) -> int:
         """All there ever were."""
-        return sum(n for fate, n in self.fates.items() if fate != "delivered")
+        return sum(n for fate, n in self.fates.items() if fate not in AMONG_SENT)
 
 
 def runs_in(
@@ -197,12 +202,15 @@ def per_message(flow: Flow, runs: QuerySet[Enrolment]) -> list[MessageCount]:
     """Each step's messages, channel by channel; two queries."""
     messages = messages_of_runs(flow, runs).annotate(at=KeyTextTransform("step", "cause")).order_by()
     fates = {fate: Count("pk", filter=test) for fate, test in FATES.items()}
-    rows = messages.values_list("at", "channel").annotate(**fates, parts=Sum("segments", filter=FATES["sent"]))
+    sums = {
+        name: Sum(of, filter=FATES["sent"], default=0) for name, of in (("parts", "segments"), ("cost", "cost_micros"))
+    }
+    rows = messages.values_list("at", "channel").annotate(**fates, **sums)
     held_back = messages.filter(FATES["withheld"]).values_list("at", "channel", "reason").annotate(n=Count("pk"))
     why: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for at, channel, reason, n in held_back.order_by("-n", "reason"):
         why.setdefault((at, channel), []).append((reason, n))
     return [
-        MessageCount(at or "", channel, dict(zip(FATES, counts, strict=True)), why.get((at, channel), []), parts or 0)
-        for at, channel, *counts, parts in rows.order_by("at", "channel")
+        MessageCount(at or "", channel, dict(zip(FATES, counts, strict=True)), why.get((at, channel), []), parts, cost)
+        for at, channel, *counts, parts, cost in rows.order_by("at", "channel")
     ]

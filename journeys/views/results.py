@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -199,11 +200,18 @@ def _rates(what: str, rows: Sequence[tuple[object, Group]]) -> Table:
 
 def _messages_table(report: Report) -> Table:
     headers = (
-        _("Step"), _("Channel"), _("Written"), _("On the way"), _("Sent"), _("Delivered"), _("Not delivered"),
-        _("Unclear"), _("Withheld"), _("Cancelled"), _("SMS parts"),
+        _("Step"), _("Channel"), _("Written"), _("On the way"), _("Sent"), _("Delivered"), _("Followed a link"),
+        _("Not delivered"), _("Unclear"), _("Withheld"), _("Cancelled"), _("SMS parts"), _("Cost"),
     )  # fmt: skip
     return headers, [
-        (report.titles.get(row.step, row.step), Channel(row.channel).label, row.written, *row.fates.values(), row.parts)
+        (
+            report.titles.get(row.step, row.step),
+            Channel(row.channel).label,
+            row.written,
+            *row.fates.values(),
+            row.parts,
+            Decimal(row.cost_micros).scaleb(-6).normalize(),
+        )
         for row in report.messages
     ]
 

@@ -33,8 +33,8 @@ Rows = tuple[QuerySet[Enrolment], list[str]]  # which runs, and what they were n
 # The places of a step's card: runs that stand there, were set aside there, or reached the goal after it.
 PLACES = {"waiting": _("waiting"), "failed": _("failed"), "converted": _("reached the goal after it")}
 FATES = {
-    "on_the_way": _("on the way"), "sent": _("sent"), "delivered": _("delivered"), "failed": _("not delivered"),
-    "unclear": _("unclear"), "withheld": _("withheld"), "cancelled": _("cancelled"),
+    "on_the_way": _("on the way"), "sent": _("sent"), "delivered": _("delivered"), "clicked": _("link followed"),
+    "failed": _("not delivered"), "unclear": _("unclear"), "withheld": _("withheld"), "cancelled": _("cancelled"),
 }  # fmt: skip
 HELD = {"own": _("held out by this flow"), "control": _("control group of the shop")}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +17,7 @@ from messaging.models import Message
 State = Message.State
 RECENT = 2_000
 FEW = 500
+GONE_OUT = (State.SENT, State.DELIVERED, State.UNKNOWN, State.UNKNOWN_FINAL)
 ADDRESSES = (Identity.Kind.PHONE, Identity.Kind.EMAIL, Identity.Kind.LINE)
 # Counting stops here: nobody needs to know by how much it is more.
 COUNTED = 1_000
@@ -115,6 +116,13 @@ def view_counts(rows: QuerySet[Message]) -> list[tuple[View, int]]:
         cursor.execute(sql, [value for _part, values in counted for value in values])
         counts = dict(cursor.fetchall())
     return [(view, counts[place]) for place, view in enumerate(VIEWS)]
+
+
+def cost_of(rows: QuerySet[Message]) -> int | None:
+    """What `rows` cost that went out, in millionths of the shop's currency; None of more than COUNTED rows."""
+    few = rows.order_by().values("cost_micros", "state")[: COUNTED + 1]
+    sums = few.aggregate(n=Count("*"), cost=Sum("cost_micros", filter=Q(state__in=GONE_OUT), default=0))
+    return sums["cost"] if sums["n"] <= COUNTED else None
 
 
 def recent_flows() -> Sequence[str]:

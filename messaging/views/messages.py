@@ -24,7 +24,7 @@ from messaging.channels.reasons import Reason
 from messaging.models import Message, Template
 from messaging.outbox.cancel import cancel_message
 from messaging.outbox.reconcile import NotUnclear, resolve_unclear
-from messaging.selectors import causes, log
+from messaging.selectors import causes, clicks, log
 from messaging.selectors.decision import decided_at, gates
 from messaging.selectors.phone import on_the_phone
 from messaging.selectors.reading import reading_of, steps_of
@@ -48,6 +48,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
         {
             "page": page_of(request, shown.select_related("customer", "topic", "template"), NEWEST_FIRST),
             "total": bounded_count(shown),
+            "cost": log.cost_of(shown),
             "counts": log.view_counts(rows),
             "most": log.COUNTED,
             "state": state,
@@ -113,6 +114,7 @@ def message_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "steps": steps_of(message),
         "tries": list(message.tries.order_by("pk")),
         "receipts": list(message.receipts.order_by("occurred_at", "pk")),
+        "links": clicks.links_of(message),
         "cause_url": causes.url_of(message.cause),
         "on_phone": on_the_phone(message),
     }

@@ -76,7 +76,7 @@ def as_on_the_page(client: Client, flow: Flow, query: dict[str, str]) -> dict[st
 
 def as_answered(body: dict[str, Any]) -> dict[str, Any]:
     pair = lambda group: (group["people"], group["converted"])  # noqa: E731
-    fates = ("on_the_way", "sent", "delivered", "failed", "unclear", "withheld", "cancelled")
+    fates = ("on_the_way", "sent", "delivered", "clicked", "failed", "unclear", "withheld", "cancelled")
     return {
         **{name: body[name] for name in ("entered", "goals", "held_out", "exits")},
         "conversion": pair(body["conversion"]),

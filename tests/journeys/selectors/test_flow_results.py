@@ -110,10 +110,14 @@ def test_messages_are_counted_by_step_channel_and_fate() -> None:
     ):  # fmt: skip
         wrote(run, state, reason, parts=2)
     wrote(ended(other), "sent")
+    Message.objects.update(cost_micros=350_000)
+    Message.objects.filter(state="delivered").update(clicked_at=later(days=1))
     (found,) = flow_results.per_message(flow, runs(flow))
     assert (found.step, found.channel, found.written, found.parts) == ("ask", "sms", 9, 4)
+    assert found.cost_micros == 700_000
     assert found.fates == {
-        "on_the_way": 1, "sent": 2, "delivered": 1, "failed": 1, "unclear": 1, "withheld": 3, "cancelled": 1,
+        "on_the_way": 1, "sent": 2, "delivered": 1, "clicked": 1, "failed": 1, "unclear": 1, "withheld": 3,
+        "cancelled": 1,
     }  # fmt: skip
     assert found.withheld == [("capped", 2), ("no_consent", 1)]
 

@@ -26,7 +26,7 @@ PIXEL = (
         f"{PIXEL} [FB_IAB/FB4A;FBAV/470.0.0.0.0;]",
         f"{PIXEL} Telegram-Android/11.3.3 (Google Pixel 8; Android 14; SDK 34; HIGH)",
         "Mozilla/5.0 (Linux; Android 11; CUBOT X30) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120 Mobile",
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 GSA/320.0 Mobile/15E148 Safari/604.1",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 GSA/320.0 Mobile/15E148",
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Edg/126.0",
     ],
 )

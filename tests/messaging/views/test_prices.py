@@ -6,7 +6,10 @@ import pytest
 from django.test import Client
 
 from crm.models import Shop
-from messaging.models import Price
+from messaging.models import Message, Price
+from messaging.outbox import sender
+from tests.factories.crm import NOON, CustomerFactory
+from tests.factories.messaging import MessageFactory
 
 pytestmark = pytest.mark.django_db
 URL = "/settings/prices/"
@@ -64,3 +67,27 @@ def test_sales_cannot_see_or_set_prices(sign_in: Any) -> None:
     sales = sign_in("sales")
     assert sales.get(URL).status_code == 403
     assert sales.post(f"{URL}new/", {"channel": "sms", "amount": "1"}).status_code == 403
+
+
+def test_the_log_adds_up_what_went_out_and_the_message_says_what_it_cost(manager: Client) -> None:
+    for state, micros in (("sent", 350_000), ("delivered", 700_000), ("failed", 350_000), ("queued", 0)):
+        MessageFactory(state=state, cost_micros=micros, segments=1)
+    assert "What went out of these cost 1.05 THB." in manager.get("/messages/").content.decode()
+    assert "What went out of these cost 0.70 THB." in manager.get("/messages/?state=delivered").content.decode()
+    assert "What went out of these" not in manager.get("/messages/?state=queued").content.decode()
+    dear = Message.objects.get(cost_micros=700_000)
+    assert "0.70 THB" in manager.get(dear.get_absolute_url()).content.decode()
+
+
+def test_the_meter_of_an_sms_says_what_it_costs(manager: Client) -> None:
+    Price.objects.create(channel="sms", country="TH", micros=350_000)
+    answer = manager.post("/messages/measure/", {"body": "x" * 161}).content.decode()
+    assert "2 segments · 0.70 THB" in " ".join(answer.split())
+
+
+def test_what_leaves_has_its_cost_on_it(manager: Client) -> None:
+    Price.objects.create(channel="sms", country="TH", micros=350_000)
+    message = MessageFactory(customer=CustomerFactory(phone="+66812345678"), body="x" * 161)
+    sender.send_due(now=NOON, limit=10)
+    message.refresh_from_db()
+    assert (message.segments, message.cost_micros) == (2, 700_000)
