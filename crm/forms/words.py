@@ -14,6 +14,7 @@ REFUSALS = (
     gettext_noop("belongs to another customer's review"),
     gettext_noop("is before the order was placed"),
     gettext_noop("is empty"),
+    gettext_noop("is needed for a yes"),
     gettext_noop("longer than 64 characters"),
     gettext_noop("must be 1 to 5"),
     gettext_noop("must be more than nothing"),
