@@ -14,6 +14,7 @@ from messaging import (
     metrics,  # noqa: F401 - and our figures
 )
 from messaging import events as vocabulary  # noqa: F401 - and our facts
+from messaging.broadcasts.merging import merge_recipients
 from messaging.models import InboundMessage, Message
 from messaging.outbox import replies
 
@@ -29,3 +30,9 @@ def move_messages(survivor: Customer, loser: Customer, now: datetime, **kwargs: 
     """Messages move with the survivor. Suppression stays with the address, so it needs no moving."""
     Message.objects.filter(customer=loser).update(customer=survivor)
     InboundMessage.objects.filter(customer=loser).update(customer=survivor)
+
+
+@receiver(customers_merged, dispatch_uid="messaging.merge_recipients")
+def merge_on_lists(survivor: Customer, loser: Customer, now: datetime, **kwargs: Any) -> None:
+    """Who was on a broadcast's list twice gets one message."""
+    merge_recipients(survivor=survivor, loser=loser)

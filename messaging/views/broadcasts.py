@@ -138,7 +138,9 @@ def _review(request: HttpRequest, broadcast: Broadcast, *, test_form: TestForm |
         "faults": faults,
         "outlook": outlook,
         "cost": in_money(outlook.micros, shop_of(request).currency) if outlook and outlook.micros else "",
-        "shown": show(broadcast, user, outlook.sample, now=now) if outlook else [],
+        "shown": show(broadcast, user, outlook.sample, now=now, most=3 if len(outlook.variants) == 1 else 1)
+        if outlook
+        else [],
         "audience": in_words(broadcast.rule) if readable else "",
         "by_themselves": by_themselves,
         "alone": launch.ALONE,
