@@ -18,7 +18,10 @@ import tempfile
 from pathlib import Path
 
 # Each a module of this folder with a function `rows`; each on a fresh database.
-ALL = ("ingest", "doors", "stages", "contacts", "waiting", "lateness", "sending", "gateway", "rendering", "rules")
+ALL = (
+    "ingest", "doors", "stages", "contacts", "waiting", "lateness", "sending", "gateway", "rendering", "broadcasts",
+    "rules",
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

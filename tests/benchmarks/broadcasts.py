@@ -1,0 +1,107 @@
+"""A broadcast to a hundred thousand people: from the button to the ledger, beside writing the same rows at once."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+
+from django.db import connection
+
+from crm.lib import bell
+from crm.models import Topic
+from messaging.broadcasts import drafts, launch, work
+from messaging.broadcasts.drafts import BroadcastIn, VariantIn
+from messaging.broadcasts.estimate import estimate
+from messaging.models import Broadcast, BroadcastRecipient, Message
+from messaging.outbox.queue import MessageRequest, queue_messages
+from tests.benchmarks import shop, sql
+from tests.benchmarks.harness import Rate, row, scaled
+from tests.benchmarks.ingest import NOW
+from tests.factories.crm import UserFactory
+
+PEOPLE = scaled(100_000)
+WARM_UP = 2_000
+BATCH = 1_000
+TEXTS = ("Hello {{ customer.first_name }}, the spring teas are here", "Good day {{ customer.first_name }}, new teas")
+
+
+def rows() -> list[dict[str, str]]:
+    people = shop.add_people(PEOPLE, now=NOW, topic=Topic.objects.get(slug="promotions"))
+    UserFactory(username="bench")
+    _bare(people[:WARM_UP], "warm")
+    bare = _rate(lambda: _bare(people, "bare"))
+    raw = _rate(_raw)
+    Message.objects.all().delete()
+    judged = _rate(_estimate)
+    before = _peak()
+    ours = _rate(_broadcast)
+    grown = _peak() - before
+    return [
+        row(f"messages queued by a broadcast to {PEOPLE:,}, beside queue_messages", ours, bare),
+        row(f"messages queued by a broadcast to {PEOPLE:,}, beside one raw INSERT", ours, raw),
+        row(f"people judged by an estimate of {PEOPLE:,}", judged),
+        row(f"memory that a broadcast to {PEOPLE:,} adds", f"{grown / 1024:,.0f} MB"),
+    ]
+
+
+def _broadcast() -> int:
+    draft = drafts.create_broadcast(_meant(), actor=None, now=NOW)
+    launch.send_broadcast(draft, actor=UserFactory._meta.model.objects.get(username="bench"), now=NOW)
+    with bell.silenced():
+        while work.work_due(now=NOW, limit=BATCH):
+            pass
+    return BroadcastRecipient.objects.filter(broadcast=draft, state=BroadcastRecipient.State.QUEUED).count()
+
+
+def _estimate() -> int:
+    draft = drafts.create_broadcast(_meant(), actor=None, now=NOW)
+    found = estimate(draft, now=NOW)
+    Broadcast.objects.all().delete()
+    return found.people
+
+
+def _meant() -> BroadcastIn:
+    return BroadcastIn(
+        name="Spring", topic="promotions", channel="sms", variants=[VariantIn(body=text) for text in TEXTS]
+    )
+
+
+def _bare(people: list[int], name: str) -> int:
+    with bell.silenced():
+        for start in range(0, len(people), BATCH):
+            queue_messages(
+                [
+                    MessageRequest(
+                        customer_id=pk, channel="sms", topic="promotions", body=TEXTS[pk % 2],
+                        dedupe_key=f"bench:{name}:{pk}",
+                    )
+                    for pk in people[start : start + BATCH]
+                ],
+                now=NOW,
+            )  # fmt: skip
+    return len(people)
+
+
+def _raw() -> int:
+    """The rows of the bare run once more, by one statement of the database's own."""
+    own = {"public_id": sql.uuid(), "dedupe_key": "'raw:' || dedupe_key"}
+    columns = [field.column for field in Message._meta.concrete_fields if not field.primary_key]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO messaging_message ({', '.join(columns)}) "
+            f"SELECT {', '.join(own.get(column, column) for column in columns)} FROM messaging_message "
+            "WHERE dedupe_key LIKE 'bench:bare:%'"
+        )
+        return int(cursor.rowcount)
+
+
+def _rate(work: Callable[[], int]) -> Rate:
+    started = time.perf_counter()
+    done = work()
+    return Rate(done / (time.perf_counter() - started), "messages" if work is not _estimate else "people")
+
+
+def _peak() -> int:
+    """The most memory this process has had, in kilobytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
