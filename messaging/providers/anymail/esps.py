@@ -75,6 +75,15 @@ class Settings(Shape):
         return ESPS[self.esp]
 
     @property
+    def doors(self) -> frozenset[str]:
+        """Those that open: where there is something to verify a call by."""
+        return frozenset(
+            what
+            for what in self.service.views
+            if self.webhook_secret or self.service.signing_key(what) in self.settings
+        )
+
+    @property
     def for_backend(self) -> dict[str, str]:
         """What its backend is made with."""
         keys = set((self.service.signing or {}).values())

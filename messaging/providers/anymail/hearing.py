@@ -76,11 +76,11 @@ def _view(call: Call, settings: Settings) -> Any:
     Raises:
         NoSuchDoor: neither was entered.
     """
-    name = settings.service.views.get(call.what)
-    key = settings.service.signing_key(call.what)
-    options: dict[str, Any] = {name: settings.settings[name] for name in (key,) if name in settings.settings}
-    if name is None or call.method != "POST" or not (options or settings.webhook_secret):
+    if call.what not in settings.doors or call.method != "POST":
         raise NoSuchDoor
+    name = settings.service.views[call.what]
+    key = settings.service.signing_key(call.what)
+    options: dict[str, Any] = {key: settings.settings[key]} if key in settings.settings else {}
     options["webhook_secret"] = [settings.webhook_secret] if settings.webhook_secret else []
     try:
         return import_string(f"anymail.webhooks.{settings.esp}.{name}")(**options)

@@ -42,7 +42,7 @@ class AnymailProvider:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = Settings.model_validate(config)
-        self.traits = replace(type(self).traits, doors=frozenset(self._settings.service.views))
+        self.traits = replace(type(self).traits, doors=self._settings.doors)
         self._timeouts = TIMEOUTS
 
     @classmethod

@@ -343,6 +343,14 @@ def test_without_a_secret_there_is_no_door(esp: str, what: What) -> None:
         provider.hear(call(b"{}", what), now=AT)
 
 
+def test_only_the_doors_that_open_are_told() -> None:
+    assert service("postmark").traits.doors == {What.RECEIPTS, What.INBOUND}
+    assert service("brevo").traits.doors == {What.RECEIPTS}
+    mailgun_alone = {"esp": "mailgun", "settings": {"api_key": "k", "webhook_signing_key": "s"}}
+    assert AnymailProvider(mailgun_alone).traits.doors == {What.RECEIPTS, What.INBOUND}
+    assert AnymailProvider({"esp": "postmark", "settings": {"server_token": "k"}}).traits.doors == set()
+
+
 def test_there_is_no_door_for_everything_nor_one_to_get() -> None:
     for refused in (call(b"{}", What.HOOK), replace(call(b"{}"), method="GET")):
         with pytest.raises(NoSuchDoor):
