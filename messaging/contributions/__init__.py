@@ -1,5 +1,5 @@
 """What messaging shows on the pages of crm."""
 
-from messaging.contributions import customers, navigation, rules, segments, settings, tickets, timeline, today, words
+from messaging.contributions import broadcasts, customers, navigation, rules, settings, tickets, timeline, today, words
 
-__all__ = ["customers", "navigation", "rules", "segments", "settings", "tickets", "timeline", "today", "words"]
+__all__ = ["broadcasts", "customers", "navigation", "rules", "settings", "tickets", "timeline", "today", "words"]

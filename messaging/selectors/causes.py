@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crm import extensions
@@ -26,7 +27,8 @@ def url_of(cause: Cause) -> str:
         pk = cause.get(record)
         if isinstance(pk, int) and (url := extensions.urls_of(record, [pk]).get(pk)):
             return url
-    return ""
+    broadcast = cause.get("broadcast")
+    return reverse("messaging:broadcast_detail", args=[broadcast]) if isinstance(broadcast, str) else ""
 
 
 def _flow(cause: Cause) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crm.models import Channel, Shop
+from messaging.channels.reasons import Reason
 from messaging.models import Message
 from messaging.rendering.letters import CannotCompose, Letters
 from messaging.texts import sms
@@ -64,7 +65,7 @@ def steps_of(message: Message) -> list[Step]:
         "unknown": message.unknown_at,
         "delivered": message.delivered_at,
         "ended": message.ended_at if is_over else None,
-        "due": message.due_at if message.state == Message.State.QUEUED else None,
+        "due": message.due_at if message.state == Message.State.QUEUED and message.reason != Reason.PAUSED else None,
     }
     steps = [Step(key, at) for key, at in known.items() if at is not None]
     return sorted(steps, key=lambda step: step.at)

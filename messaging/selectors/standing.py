@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crm.models import Channel, Customer, Identity
+from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, Message, Suppression
 from messaging.models.suppression import hash_address
 
@@ -56,6 +57,7 @@ def latest_messages(customer: Customer) -> list[Message]:
 def waiting_messages(customer: Customer, now: datetime) -> list[Message]:
     """What is still to go out to this customer, soonest first."""
     waiting = Message.objects.filter(customer=customer, state=Message.State.QUEUED, due_at__gt=now)
+    waiting = waiting.exclude(reason=Reason.PAUSED)  # nobody knows when
     return list(waiting.select_related("template", "topic").order_by("due_at")[:LATEST])
 
 

@@ -11,13 +11,14 @@ from crm.models import User
 from crm.selectors.timeline import timeline
 from crm.services import tickets
 from messaging.channels.reasons import label_of as failed_reason
+from messaging.contributions import broadcasts
 from messaging.models import InboundMessage, Message, Suppression
 from messaging.models.suppression import hash_address
 from messaging.outbox import sender
 from messaging.outbox.queue import MessageRequest, queue_messages
 from tests.crm.views.conftest import SignIn, manager, sign_in  # noqa: F401
 from tests.factories.crm import NOON, CustomerFactory, TicketFactory, UserFactory, sales_see_their_own
-from tests.factories.messaging import MessageFactory, make_template, opt_in
+from tests.factories.messaging import MessageFactory, make_broadcast, make_template, opt_in
 
 pytestmark = pytest.mark.django_db
 State = Message.State
@@ -189,3 +190,17 @@ def test_turns_that_went_no_way_of_ours_have_no_mark() -> None:
     turn = tickets.add_message(ticket, author="staff", body="One", staff=UserFactory.create(), now=NOON)
     assert extensions.marks_of_turns([turn]) == {}
     assert extensions.marks_of_turns([]) == {}
+
+
+def test_today_shows_the_broadcasts_that_wait_for_somebody() -> None:
+    boss, marketer = UserFactory(), UserFactory(role=User.Role.MARKETER)
+    make_broadcast(number=1, name="Asked", approval_asked_at=NOON, approval_asked_by=marketer)
+    make_broadcast(number=2, name="Own", approval_asked_at=NOON, approval_asked_by=boss)
+    make_broadcast(number=3, name="Stopped", state="paused", halt="too_many", started_at=NOON)
+    make_broadcast(number=4, name="Paused", state="paused", started_at=NOON)
+    make_broadcast("A", "B", number=5, name="Trial", state="sending", test_share=20, winner_by="person", tested_at=NOON)
+
+    items, total = broadcasts.waiting_items(boss, NOON, 10)
+
+    assert ([item.title for item in items], total) == (["Asked", "Stopped", "Trial"], 3)
+    assert items[0].url.endswith("/review/")

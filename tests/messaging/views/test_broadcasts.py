@@ -333,3 +333,17 @@ def test_the_list_shows_state_and_progress_in_a_fixed_number_of_queries(manager:
 def test_an_empty_list_says_what_broadcasts_are_for(sign_in: SignIn):
     assert "No broadcast yet." in sign_in(User.Role.VIEWER).get(LIST).content.decode()
     assert sign_in(User.Role.SUPPORT).get(LIST).status_code == 403
+
+
+def test_a_message_leads_to_its_broadcast_and_says_why_it_waits(manager: Client):
+    make_people(1)
+    broadcast = under_way()
+    launch.pause_broadcast(broadcast, now=NOON)
+    message = Message.objects.get()
+
+    shown = manager.get(message.get_absolute_url()).content.decode()
+
+    assert page(broadcast) in shown
+    assert "Its broadcast is paused" in shown
+    assert "9999" not in shown + manager.get("/messages/").content.decode()
+    assert "9999" not in manager.get(message.customer.get_absolute_url()).content.decode()
