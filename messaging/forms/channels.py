@@ -18,6 +18,7 @@ from messaging.channels import registry
 from messaging.channels.base import ConfigFault, Preset
 from messaging.forms.addresses import AddressForm
 from messaging.models import ChannelSettings
+from messaging.models.channel import SANDBOX
 
 # GSM 03.40: a sender is a number, or at most eleven letters and digits.
 _SMS_SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 ._-]{1,11}")
@@ -55,7 +56,8 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         self.fields["provider"].choices = [(name, name) for name in registry.serving(channel)]  # type: ignore[attr-defined]
         self.fields["sender"].help_text = _SENDER_HELP[channel]
         has_config = bool(self.instance.sealed_config)
-        self.fields["config"].help_text = _KEPT if has_config else _SEALED
+        unsealed = _SEALED_SANDBOX if self.instance.provider == SANDBOX else _SEALED
+        self.fields["config"].help_text = _KEPT if has_config else unsealed
         if start:
             widget = cast("WriteOnly", self.fields["config"].widget)
             widget.start = orjson.dumps(start.config, option=orjson.OPT_INDENT_2).decode()
@@ -117,7 +119,8 @@ class TrialForm(AddressForm):
         return super().clean()
 
 
-_SEALED = _(
+_SEALED = _("JSON; kept encrypted and never shown again.")
+_SEALED_SANDBOX = _(
     'JSON; kept encrypted and never shown again. With {"receipts": "by_hand"} the sandbox leaves it to you what '
     "becomes of a message."
 )

@@ -215,7 +215,7 @@ def test_settings_start_from_an_example(admin: Client) -> None:
     shown = started.content.decode()
     assert "https://api-v2.thaibulksms.com/sms" in shown
     assert '<option value="http_sms" selected>' in shown
-    assert "check every line with yours" in shown
+    assert "check every line with your provider" in shown
     assert sms().provider == "sandbox"
 
 
