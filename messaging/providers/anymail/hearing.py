@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from messaging.channels.base import News, ReceiptIn
 from messaging.channels.calls import BadSignature, Call, Heard, NoSuchDoor, StaleCall, UnreadableCall, What
 from messaging.providers.anymail.esps import Settings
+from messaging.providers.anymail.forms import read_multipart
 from messaging.providers.anymail.reading import read_letter
 
 NAME = "anymail"
@@ -88,7 +89,7 @@ def _view(call: Call, settings: Settings) -> Any:
         raise NoSuchDoor from error
 
 
-def _request(call: Call) -> WSGIRequest:
+def _request(call: Call) -> Any:
     """The call as Django's request, which the views read."""
     names = {"content-type": "CONTENT_TYPE"}
     headers = {names.get(name, f"HTTP_{name.upper().replace('-', '_')}"): text for name, text in call.headers.items()}
@@ -99,12 +100,17 @@ def _request(call: Call) -> WSGIRequest:
         "CONTENT_LENGTH": str(len(call.body)),
         "wsgi.input": io.BytesIO(call.body),
     }
-    request = WSGIRequest(environ)
+    request: Any = WSGIRequest(environ)
     request._body = call.body
+    if request.content_type == "multipart/form-data":
+        try:
+            request._post, request._files = read_multipart(call.body, call.headers.get("content-type", ""))
+        except Exception as error:
+            raise UnreadableCall("the form cannot be read") from error
     return request
 
 
-def _refuse_stale(call: Call, request: WSGIRequest, settings: Settings, now: datetime) -> None:
+def _refuse_stale(call: Call, request: Any, settings: Settings, now: datetime) -> None:
     """Where the time of a call is signed, it is looked at."""
     signed_at = None
     if settings.esp == "sendgrid" and settings.service.signing_key(call.what) in settings.settings:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlencode
 
@@ -167,6 +168,26 @@ class TestMailgunLetters:
     def test_a_person_may_say_that_they_are_none(self) -> None:
         (inbound,) = mailgun().hear(mailgun_letter(headers=[["Auto-Submitted", "no"]]), now=AT).inbound
         assert inbound.is_automatic is False
+
+    def test_a_whole_letter_as_one_text_may_be_large(self) -> None:
+        letter = EmailMessage()
+        letter["From"], letter["To"], letter["Message-ID"] = (
+            "ploy@example.com",
+            "hello@shop.example",
+            "<m2@example.com>",
+        )
+        letter.set_content("Hello")
+        letter.add_attachment(b"\0\xff" * 1_000_000, maintype="image", subtype="png", filename="photo.png")
+        form = {"recipient": "hello@shop.example", "body-mime": letter.as_string(), **stamped()}
+        sent = call(encode_multipart(BOUNDARY, form), What.INBOUND, MULTIPART_CONTENT)
+        (inbound,) = mailgun().hear(sent, now=AT).inbound
+        assert (inbound.message_id, inbound.body.strip()) == ("<m2@example.com>", "Hello")
+        assert [(file.name, len(file.content)) for file in inbound.files] == [("photo.png", 2_000_000)]
+
+    def test_a_form_of_too_many_parts_is_refused(self) -> None:
+        form = {f"a{number}": "" for number in range(1_001)}
+        with pytest.raises(UnreadableCall):
+            mailgun().hear(call(encode_multipart(BOUNDARY, form), What.INBOUND, MULTIPART_CONTENT), now=AT)
 
     def test_a_forged_and_a_stale_letter_are_refused(self) -> None:
         with pytest.raises(BadSignature):
