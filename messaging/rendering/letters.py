@@ -86,12 +86,8 @@ class Letters:
         context = context_for(message, customer, self._shop)
         try:
             subject, body, html = (
-                liquid.parse(text, html=is_html, most=most).render(context, language=source.language) if text else ""
-                for text, is_html, most in (
-                    (source.subject, False, liquid.MAX_SOURCE),
-                    (source.body, False, MAX_COMPILED),
-                    (source.html, True, MAX_COMPILED),
-                )
+                _filled(text, context, source.language, is_html=is_html) if text else ""
+                for text, is_html in ((source.subject, False), (source.body, False), (source.html, True))
             )
         except (liquid.InvalidTemplate, liquid.RenderFailed) as error:
             raise CannotCompose(Reason.TEMPLATE_ERROR, str(error)) from error
@@ -131,6 +127,11 @@ class Letters:
         if version is None or variant is None:
             raise CannotCompose(Reason.NO_TEMPLATE, "nothing is published")
         return Source(variant.subject, variant.final_body, variant.final_html, variant.language, version.pk)
+
+
+def _filled(text: str, context: Mapping[str, Any], language: str, *, is_html: bool) -> str:
+    template = liquid.parse(text, html=is_html, most=MAX_COMPILED)
+    return template.render(context, language=language)
 
 
 def live_versions(template_ids: Iterable[int]) -> dict[int, TemplateVersion]:
