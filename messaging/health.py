@@ -86,9 +86,11 @@ def _finding(channel: ChannelSettings) -> Finding:
             f"{name} uses an unknown provider: {channel.provider}", "Choose another in Settings, Channels."
         )
     try:
-        channel.config  # noqa: B018 - reading it is the check
+        faults = registry.faults(channel.provider, channel.config)
     except CannotUnseal as error:
         return health.error(f"{name}: {error}", "Restore CREDENTIALS_KEY, or enter the credentials again.")
+    if faults:
+        return health.error(f"{name}: {faults[0]}", "Messages wait. Enter its settings anew in Settings, Channels.")
     if _is_broken(channel):
         return health.error(
             f"{name}: {channel.provider} fails ({channel.flow.last_error})",

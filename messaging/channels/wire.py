@@ -36,6 +36,8 @@ from messaging.channels.courier import Courier, Deliver
 # Of an answer so much is read; no gateway has more to say.
 MOST_READ = 100_000
 USER_AGENT = "Waymark/1"
+# Nobody means to be left alone for longer; a wrong clock does.
+LONGEST_WAIT = timedelta(days=1)
 Found = TypeVar("Found")
 
 
@@ -94,7 +96,9 @@ class Wire:
         try:
             async with self._open().request(method, url, allow_redirects=False, **options) as answer:
                 raw = await _read(answer.content)
-                return Answer(answer.status, answer.headers, raw.decode(errors="replace"), _json(raw))
+                # No database keeps a NUL character.
+                body = raw.decode(errors="replace").replace("\0", "")
+                return Answer(answer.status, answer.headers, body, _json(raw))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NeverSent(f"{type(error).__name__}: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -160,13 +164,16 @@ def refuse(answer: Answer, *, now: datetime) -> None:
 
 
 def retry_after(answer: Answer, *, now: datetime) -> timedelta | None:
-    """What Retry-After asks for, in seconds or as a date (RFC 9110 §10.2.3); None when it says nothing of use."""
+    """
+    What Retry-After asks for, in seconds or as a date (RFC 9110 §10.2.3), at most a day; None when it says nothing of
+    use.
+    """
     text = answer.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 7:
-        return timedelta(seconds=int(text))
+        return min(timedelta(seconds=int(text)), LONGEST_WAIT)
     try:
-        return max(parsedate_to_datetime(text) - now, timedelta(0))
-    except (TypeError, ValueError):
+        return min(max(parsedate_to_datetime(text) - now, timedelta(0)), LONGEST_WAIT)
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -177,8 +184,10 @@ def accepted(reference: object) -> Accepted:
     Raises:
         Uncertain: there is none: it said yes, but what to is anybody's guess.
     """
-    if isinstance(reference, str | int) and not isinstance(reference, bool) and 0 < len(str(reference)) <= 200:
-        return Accepted(str(reference))
+    if isinstance(reference, str | int) and not isinstance(reference, bool):
+        text = str(reference).replace("\0", "")
+        if 0 < len(text) <= 200:
+            return Accepted(text)
     raise Uncertain("accepted, but the answer has no reference")
 
 

@@ -101,3 +101,11 @@ class TestCallsOfProviders:
         assert levels(calls_of_providers(NOON + timedelta(hours=73))) == [
             (Level.WARNING, "1 receipts are for messages that we do not know")
         ]
+
+
+def test_settings_that_their_provider_does_not_take_are_told() -> None:
+    row = ChannelSettings.objects.get(channel="sms")
+    row.provider, row.config = "http_sms", {"url": "gone"}
+    row.save()
+    fault = "SMS: url: is not an address such as https://gateway.example/send"
+    assert (Level.ERROR, fault) in levels(channels(NOON))

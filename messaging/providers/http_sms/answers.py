@@ -69,7 +69,7 @@ def find_reference(answer: Answer, look_up: LookUp) -> str | None:
         return None
     if answer.status not in look_up.status or answer.json is None:
         raise Uncertain(_said(answer))
-    return read_text(answer.json, look_up.reference) or None
+    return read_text(answer.json, look_up.reference).replace("\0", "") or None
 
 
 def _fits(refusal: Refusal, answer: Answer) -> bool:

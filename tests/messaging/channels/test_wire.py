@@ -25,6 +25,8 @@ def answer(status: int = 429, **headers: str) -> Answer:
         (" 0 ", timedelta(0)),
         ("Wed, 04 Mar 2026 05:00:30 GMT", timedelta(seconds=30)),
         ("Wed, 04 Mar 2026 04:00:00 GMT", timedelta(0)),  # over already
+        ("999999", timedelta(days=1)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(days=1)),
         ("", None),
         ("-5", None),
         ("1.5", None),
@@ -43,12 +45,12 @@ def test_an_answer_without_trouble_is_left_to_the_provider() -> None:
         wire.refuse(answer(status), now=NOW)
 
 
-@pytest.mark.parametrize(("reference", "kept"), [("a", "a"), (17, "17"), ("x" * 200, "x" * 200)])
+@pytest.mark.parametrize(("reference", "kept"), [("a", "a"), (17, "17"), ("x" * 200, "x" * 200), ("a\0b", "ab")])
 def test_a_reference_is_a_text_or_a_number(reference: object, kept: str) -> None:
     assert wire.accepted(reference) == Accepted(kept)
 
 
-@pytest.mark.parametrize("reference", ["", None, True, 1.5, [], {}, "x" * 201])
+@pytest.mark.parametrize("reference", ["", "\0", None, True, 1.5, [], {}, "x" * 201])
 def test_a_yes_without_a_reference_is_no_yes(reference: object) -> None:
     with pytest.raises(Uncertain):
         wire.accepted(reference)

@@ -127,6 +127,15 @@ def test_refused_credentials_stop_the_channel_until_a_person_enters_new_ones(gat
     assert states() == [State.SENT] * 5
 
 
+def test_what_no_database_keeps_stops_nothing(gateway: Gateway) -> None:
+    queued(3)
+    gateway.will(Reply(400, body="bad\0news"), Reply(json={"id": "ref\0-1"}), Reply(500, body="\0"))
+    send_due(now=NOW, limit=10)
+    assert states() == [State.FAILED, State.SENT, State.UNKNOWN]
+    assert Message.objects.get(state=State.FAILED).detail == "400 badnews"
+    assert Message.objects.get(state=State.SENT).provider_reference == "ref-1"
+
+
 def test_settings_that_are_no_longer_taken_keep_the_messages_waiting(gateway: Gateway) -> None:
     queued()
     row = ChannelSettings.objects.get(channel="sms")
