@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 import pytest
 import time_machine
 
 from messaging import tasks
+from messaging.models import ProviderCall
 from tests.factories.crm import NOON
 from tests.factories.messaging import MessageFactory, states
 
@@ -22,3 +25,14 @@ def test_what_a_dead_worker_left_is_cleared_up() -> None:
         assert tasks.reconcile() == "nothing unclear"
     with time_machine.travel(NOON.replace(hour=13), tick=False):
         assert tasks.reconcile() == "queued 1"
+
+
+def test_calls_of_providers_that_failed_are_tried_again_and_forgotten_in_the_end() -> None:
+    row = {"channel": "sms", "provider": "fake", "what": "inbound", "method": "POST", "body": b"{}"}
+    ProviderCall.objects.create(**row, received_at=NOON, retry_at=NOON)
+    with time_machine.travel(NOON, tick=False):
+        assert tasks.work_off_calls() == "1 calls"
+        assert tasks.work_off_calls() == "0 calls"
+        assert tasks.forget_calls() == "0 calls deleted"
+    with time_machine.travel(NOON + timedelta(days=31), tick=False):
+        assert tasks.forget_calls() == "1 calls deleted"

@@ -67,3 +67,12 @@ def test_a_preference_link_ends_after_half_a_year_and_the_way_out_never() -> Non
 
 def test_links_are_absolute() -> None:
     assert re.fullmatch(r"http://127\.0\.0\.1:8000/u/[0-9a-f]{32}\.[\w-]+/", links.unsubscribe_url(ID))
+
+
+def test_the_doors_of_a_channel_stand_at_the_address_that_the_outside_sees(settings: Any) -> None:
+    settings.SITE_URL = "https://crm.shop.example"
+    assert [links.hook_url("t"), links.receipts_url("t"), links.inbound_url("t")] == [
+        "https://crm.shop.example/hooks/messages/t/",
+        "https://crm.shop.example/hooks/messages/t/receipts/",
+        "https://crm.shop.example/hooks/messages/t/inbound/",
+    ]
