@@ -18,11 +18,14 @@ def connect(**changes: Any) -> ChannelSettings:
 
 
 def test_a_provider_is_connected_only_to_what_it_carries() -> None:
-    assert registry.serving("sms") == ["sandbox"]
-    assert registry.serving("email") == ["sandbox", "smtp"]
+    assert {"sandbox", "http_sms"} <= set(registry.serving("sms"))
+    assert {"sandbox", "smtp"} <= set(registry.serving("email"))
+    assert "smtp" not in registry.serving("sms")
     with pytest.raises(ValidationError) as refused:
         connect(provider="smtp")
-    assert refused.value.message_dict == {"provider": ["Providers for this channel are sandbox."]}
+    assert refused.value.message_dict == {
+        "provider": [f"Providers for this channel are {', '.join(registry.serving('sms'))}."]
+    }
     assert ChannelSettings.objects.get(channel="sms").provider == "sandbox"
 
 
@@ -33,9 +36,18 @@ def test_a_sender_with_a_line_break_is_refused() -> None:
 
 
 def test_connecting_again_changes_the_one_row() -> None:
-    first = connect(config={"key": "1"})
+    first = connect(config={"receipts": "by_hand"})
     second = connect(sender="OTHER")
-    assert (second.pk, second.sender, second.config) == (first.pk, "OTHER", {"key": "1"})
+    assert (second.pk, second.sender, second.config) == (first.pk, "OTHER", {"receipts": "by_hand"})
+
+
+def test_settings_with_faults_are_refused_by_path_and_nothing_is_saved() -> None:
+    with pytest.raises(ValidationError) as refused:
+        connect(provider="http_sms", config={"url": "gateway", "pigeon": 1})
+    assert refused.value.message_dict == {
+        "config": ["url: is not an address such as https://gateway.example/send", "pigeon: is not known"]
+    }
+    assert ChannelSettings.objects.get(channel="sms").provider == "sandbox"
 
 
 def test_languages_that_are_not_named_keep_their_answer() -> None:
