@@ -57,18 +57,30 @@ def fold(text: str) -> Words:
 
 def _start_of_old(lines: list[str]) -> int | None:
     """The line at which old words begin, if nothing new stands between or below them."""
+    only_quotes = _only_quotes_from(lines)
+    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
     for index, line in enumerate(lines):
         if _DIVIDER.match(line) or _is_header(lines, index):
             return index
         length = _attribution(lines, index)
         if length:
-            rest = _filled(lines[index + length :])
-            if not rest or not _is_quoted(rest[0]):
+            below = next((line for line in lines[index + length :] if line.strip()), "")
+            if not _is_quoted(below):
                 return index  # some programs do not mark what they quote
-            return index if _ends_quoted(lines[index + length :]) or not _joined(lines[:index]) else None
-        if _is_quoted(line) and (_ends_quoted(lines[index:]) or not _joined(lines[:index])):
+            return index if only_quotes[index + length] or index == first else None
+        if _is_quoted(line) and (only_quotes[index] or index == first):
             return index
     return None
+
+
+def _only_quotes_from(lines: list[str]) -> list[bool]:
+    """For each line: is there nothing but quoted ones from here on, up to a signature?"""
+    found = [True] * (len(lines) + 1)
+    for index in range(len(lines) - 1, -1, -1):
+        line = lines[index]
+        stops = _SIGNATURE.match(line) is not None
+        found[index] = stops or (found[index + 1] and (not line.strip() or _is_quoted(line)))
+    return found
 
 
 def _below(lines: list[str], start: int) -> Words:
@@ -117,11 +129,6 @@ def _is_header(lines: list[str], index: int) -> bool:
         return False
     head = _filled(lines[index : index + 2 * _LINES_OF_HEADER])[:_LINES_OF_HEADER]
     return len(head) == _LINES_OF_HEADER and all(_HEADER.match(line) for line in head)
-
-
-def _ends_quoted(lines: list[str]) -> bool:
-    """Nothing but quoted lines from here on, up to a signature."""
-    return all(_is_quoted(line) for line in _filled(_body_of(lines)))
 
 
 def _is_quoted(line: str) -> bool:

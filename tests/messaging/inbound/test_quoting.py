@@ -1,5 +1,7 @@
 """Letters as real mail programs write them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +164,15 @@ def test_a_letter_with_nothing_new_is_shown_whole() -> None:
 def test_a_price_list_in_the_customers_own_words_is_no_header() -> None:
     text = "From: Bangkok\nI would like two.\nThank you"
     assert fold(text).new == text
+
+
+@pytest.mark.parametrize(
+    "text", [">a\nb\n" * 40_000, "> " * 100_000, "On " * 60_000, "-" * 200_000, "From: a\n" * 25_000, "\n" * 200_000]
+)
+def test_a_hostile_letter_takes_no_longer_than_reading_it(text: str) -> None:
+    started = time.process_time()
+    fold(text)
+    assert time.process_time() - started < 5  # a fraction of a second; hours if it grew with the square
 
 
 @given(st.text(alphabet=st.sampled_from("> -_:\nabOn1@wrote"), max_size=200))
