@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import nh3
 
 LONGEST = 1_000_000  # characters of HTML that are read
+MOST_TAGS = 10_000  # a parser of broken HTML takes the square of how deep tags are nested
 DEEPEST = 5  # quotes in quotes that are told apart
 _BLOCKS = frozenset({
     "p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "hr",
@@ -27,8 +28,9 @@ def to_text(html: str) -> str:
 
     Scripts, styles, comments, pictures and whatever HTML does not know are left out.
     """
+    few = "<".join(html[:LONGEST].split("<", MOST_TAGS)[:MOST_TAGS])
     safe = nh3.clean(
-        html[:LONGEST], tags=set(_BLOCKS | {"a", "td", "th"}), attributes={"a": {"href"}}, link_rel=None,
+        few, tags=set(_BLOCKS | {"a", "td", "th"}), attributes={"a": {"href"}}, link_rel=None,
         url_schemes={"http", "https", "mailto", "tel"},
         clean_content_tags={"script", "style", "title", "head", "noscript", "template"},
     )  # fmt: skip

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from messaging.inbound.markup import to_text
@@ -49,3 +51,12 @@ def test_bad_html_is_no_error(html: str) -> None:
 def test_quotes_without_end_do_not_grow_the_text() -> None:
     text = to_text("<blockquote>x" * 2000)
     assert max(map(len, text.splitlines())) < 20
+
+
+@pytest.mark.parametrize(
+    "html", ["<div>", "<blockquote>x", "<table><tr><td>", "<a href=x>", "<b><p>", "<", "<!--", "&amp;"]
+)
+def test_a_hostile_letter_takes_no_longer_than_a_moment(html: str) -> None:
+    started = time.process_time()
+    to_text(html * (1_000_000 // len(html)))
+    assert time.process_time() - started < 10
