@@ -24,6 +24,7 @@ from aiohttp import web
 
 HOST = "127.0.0.1"
 HANG = 60.0  # seconds: longer than anybody waits
+PARTING = 0.1  # seconds that calls under way get when it ends; aiohttp takes 0 for as long as they like
 RETRY_AFTER = 2  # seconds
 PATH = "/messages"
 
@@ -171,7 +172,7 @@ class FakeGateway:
 
 @asynccontextmanager
 async def _listening(gateway: FakeGateway, port: int) -> Any:
-    runner = web.ServerRunner(web.Server(gateway.answer, access_log=None), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(gateway.answer, access_log=None), shutdown_timeout=PARTING)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port, backlog=1024).start()

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from messaging.channels.base import Accepted, Outcome, Parcel, RateLimited, Repeat, Uncertain
-from messaging.management.fake_gateway import FakeGateway, Fault, InvalidFaults, Mode, config_for, read_faults
+from messaging.management.fake_gateway import HANG, FakeGateway, Fault, InvalidFaults, Mode, config_for, read_faults
 from messaging.providers.http_sms.provider import HttpSmsProvider
 
 AT = datetime(2026, 3, 4, 5, tzinfo=UTC)
@@ -25,16 +26,17 @@ AT = datetime(2026, 3, 4, 5, tzinfo=UTC)
 @contextmanager
 def serving(gateway: FakeGateway) -> Iterator[HttpSmsProvider]:
     """A provider that sends to the gateway, which listens in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    listening, ended, address = threading.Event(), asyncio.Event(), ""
+    listening, ended = threading.Event(), asyncio.Event()
+    address, loop = "", asyncio.AbstractEventLoop()
 
     async def listen() -> None:
-        nonlocal address
+        nonlocal address, loop
+        loop = asyncio.get_running_loop()
         async with gateway.serve(0) as address:
             listening.set()
             await ended.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=[listen()])
+    thread = threading.Thread(target=lambda: asyncio.run(listen()))
     thread.start()
     assert listening.wait(20)
     try:
@@ -44,7 +46,6 @@ def serving(gateway: FakeGateway) -> Iterator[HttpSmsProvider]:
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join()
-        loop.close()
 
 
 def send(provider: HttpSmsProvider, *keys: str) -> list[Outcome]:
@@ -99,6 +100,16 @@ def test_a_reset_accepts_and_a_429_does_not() -> None:
     with serving(FakeGateway(Mode.IDEM, {Fault.LIMITED: 1.0}, ledger=ledger)) as provider:
         assert [type(outcome) for outcome in send(provider, "b")] == [RateLimited]
     assert [line["key"] for line in lines(ledger)] == ["a"]
+
+
+def test_it_ends_although_it_lets_somebody_wait() -> None:
+    ledger = io.BytesIO()
+    started = time.monotonic()
+    with serving(FakeGateway(Mode.IDEM, {Fault.SLOW: 1.0}, ledger=ledger)) as provider:
+        provider._wire._courier._timeout = 0.25
+        assert [type(outcome) for outcome in send(provider, "a")] == [Uncertain]
+    assert [line["key"] for line in lines(ledger)] == ["a"]
+    assert time.monotonic() - started < HANG / 2
 
 
 def test_the_same_seed_goes_wrong_alike() -> None:
