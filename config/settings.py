@@ -326,6 +326,9 @@ SPECTACULAR_SETTINGS = {
         "FlowState": "journeys.models.Flow.State",
         "EnrolmentState": "journeys.models.Enrolment.State",
         "MessageState": "messaging.models.Message.State",
+        "BroadcastState": "messaging.models.Broadcast.State",
+        "BroadcastLetter": "messaging.api.broadcast_shapes.LETTERS",
+        "MessageChannel": "crm.models.Channel",
         "SimulationState": "journeys.api.simulations.STATES",
     },
 }

@@ -21,7 +21,7 @@ COUNTS_SCHEMA = {"type": "object", "properties": {name: {"type": "integer"} for 
 REASONS_SCHEMA = {"type": "object", "additionalProperties": {"type": "integer"}, "example": {"no_consent": 12}}
 
 
-class TextShape(Shape):
+class BroadcastTextShape(Shape):
     letter = serializers.ChoiceField(choices=LETTERS)
     weight = serializers.IntegerField()
     template = serializers.CharField(help_text="slug; empty for a text of its own")
@@ -51,7 +51,7 @@ class BroadcastShape(Shape):
     winner_goal = serializers.CharField()
     winner_after = serializers.IntegerField(help_text="hours")
     winner = serializers.SerializerMethodField()
-    variants = TextShape(many=True)
+    variants = BroadcastTextShape(many=True)
     people = serializers.IntegerField(help_text="on its list so far")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -62,7 +62,7 @@ class BroadcastShape(Shape):
         return LETTERS[broadcast.winner - 1] if broadcast.winner else None
 
 
-class TextGiven(Given):
+class BroadcastTextGiven(Given):
     weight = serializers.IntegerField(required=False, min_value=1, max_value=100)
     template = serializers.CharField(required=False, allow_blank=True, max_length=64)
     subject = serializers.CharField(required=False, allow_blank=True, max_length=200)
@@ -88,7 +88,7 @@ class BroadcastChangesGiven(Given):
     winner_by = serializers.ChoiceField(choices=Broadcast.WinnerBy.choices, required=False)
     winner_goal = serializers.CharField(required=False, allow_blank=True, max_length=100)
     winner_after = serializers.IntegerField(required=False)
-    variants = serializers.ListField(child=TextGiven(), required=False, validators=[at_most(MOST_VARIANTS)])
+    variants = serializers.ListField(child=BroadcastTextGiven(), required=False, validators=[at_most(MOST_VARIANTS)])
 
 
 class BroadcastGiven(BroadcastChangesGiven):
@@ -97,21 +97,21 @@ class BroadcastGiven(BroadcastChangesGiven):
     channel = serializers.ChoiceField(choices=Channel.choices)
 
 
-class NothingGiven(Given):
+class NoBodyGiven(Given):
     """An empty body."""
 
 
-class WinnerGiven(Given):
+class BroadcastWinnerGiven(Given):
     winner = serializers.ChoiceField(choices=LETTERS)
 
 
-class SentShape(Shape):
+class BroadcastSentShape(Shape):
     answer = serializers.ChoiceField(choices=["scheduled", "approval_asked"])
     people = serializers.IntegerField(help_text="in the audience at this moment")
     broadcast = BroadcastShape()
 
 
-class TextCostShape(Shape):
+class BroadcastTextCostShape(Shape):
     letter = serializers.CharField(help_text="empty for whoever gets the winner of a trial")
     people = serializers.IntegerField()
     segments = serializers.IntegerField()
@@ -120,12 +120,12 @@ class TextCostShape(Shape):
     fault = serializers.CharField()
 
 
-class EstimateShape(Shape):
+class BroadcastEstimateShape(Shape):
     people = serializers.IntegerField()
     sendable = serializers.IntegerField()
     by_channel = serializers.DictField(child=serializers.IntegerField())
     excluded = serializers.SerializerMethodField(help_text="by reason, the first that applies")
-    variants = TextCostShape(many=True)
+    variants = BroadcastTextCostShape(many=True)
     segments = serializers.IntegerField(help_text="measured on a sample")
     micros = serializers.IntegerField(help_text="millionths of the shop's currency, measured on a sample")
     faults = serializers.ListField(
@@ -142,7 +142,7 @@ class EstimateShape(Shape):
         return {**{name: getattr(found, name) for name in names}, "faults": faults}
 
 
-class TallyShape(Shape):
+class BroadcastTallyShape(Shape):
     letter = serializers.CharField(help_text="empty for whoever waits for the winner of a trial")
     people = serializers.IntegerField()
     counts = serializers.SerializerMethodField()
@@ -169,10 +169,10 @@ class TallyShape(Shape):
         return {"letter": letter, "tally": tally, **found}
 
 
-class ResultsShape(Shape):
+class BroadcastResultsShape(Shape):
     state = serializers.ChoiceField(choices=Broadcast.State.choices)
-    total = TallyShape()
-    variants = TallyShape(many=True)
+    total = BroadcastTallyShape()
+    variants = BroadcastTallyShape(many=True)
     leader = serializers.CharField(allow_null=True, help_text="the letter of the variant that does best")
     chance = serializers.FloatField(help_text="how likely its lead would be by chance alone, from 0 to 1")
 

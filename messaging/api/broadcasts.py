@@ -25,14 +25,14 @@ from crm.rules import InvalidRule
 from messaging.api.broadcast_shapes import (
     LETTERS,
     BroadcastChangesGiven,
+    BroadcastEstimateShape,
     BroadcastGiven,
+    BroadcastResultsShape,
+    BroadcastSentShape,
     BroadcastShape,
-    EstimateShape,
-    NothingGiven,
-    ResultsShape,
-    SentShape,
-    TallyShape,
-    WinnerGiven,
+    BroadcastTallyShape,
+    BroadcastWinnerGiven,
+    NoBodyGiven,
 )
 from messaging.broadcasts import drafts, launch
 from messaging.broadcasts.drafts import BroadcastIn, InvalidBroadcast, VariantIn, WrongState
@@ -104,23 +104,25 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         return Response(status=204)
 
     @extend_schema(
-        summary="Say what sending it now would come to", request=NothingGiven, responses=EstimateShape,
+        summary="Say what sending it now would come to", request=NoBodyGiven, responses=BroadcastEstimateShape,
         description="How many people, who is left out and why, and what it costs. Writes nothing.",
     )  # fmt: skip
     def estimate(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self.get_object()
-        checked(NothingGiven(data=request.data))
+        checked(NoBodyGiven(data=request.data))
         in_the_way = [
             {"path": fault.path, "code": fault.code, "message": str(fault.message)}
             for fault in drafts.obstacles(broadcast, now=self.now)
         ]
         with _conflicts():
             found = estimate(broadcast, now=self.now)
-        shown = EstimateShape(EstimateShape.shown(found, in_the_way), context=self.get_serializer_context())
+        shown = BroadcastEstimateShape(
+            BroadcastEstimateShape.shown(found, in_the_way), context=self.get_serializer_context()
+        )
         return Response(shown.data)
 
     @extend_schema(
-        summary="Send a broadcast", request=NothingGiven, responses={202: SentShape},
+        summary="Send a broadcast", request=NoBodyGiven, responses={202: BroadcastSentShape},
         description=(
             "At its time. To more than 500 people a second person of the staff has to approve it first, unless a "
             "manager or an administrator sends it: then `answer` is approval_asked, and it stays a draft until then."
@@ -128,25 +130,25 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     )  # fmt: skip
     def send(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self.get_object()
-        checked(NothingGiven(data=request.data))
+        checked(NoBodyGiven(data=request.data))
         with _conflicts():
             pressed = launch.send_broadcast(broadcast, actor=self.staff, now=self.now)
         return self._sent(broadcast, pressed)
 
     @extend_schema(
-        summary="Approve a broadcast", request=NothingGiven, responses={202: SentShape},
+        summary="Approve a broadcast", request=NoBodyGiven, responses={202: BroadcastSentShape},
         description="By a person who may, and who neither asked nor wrote it. A key is nobody, and approves nothing.",
     )  # fmt: skip
     def approve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self.get_object()
-        checked(NothingGiven(data=request.data))
+        checked(NoBodyGiven(data=request.data))
         if self.staff is None:
             raise Problem("forbidden", _("Only a person approves broadcasts."))
         with _conflicts():
             pressed = launch.approve_broadcast(broadcast, actor=self.staff, now=self.now)
         return self._sent(broadcast, pressed)
 
-    @extend_schema(summary="Make a scheduled broadcast a draft again", request=NothingGiven, responses=BroadcastShape)
+    @extend_schema(summary="Make a scheduled broadcast a draft again", request=NoBodyGiven, responses=BroadcastShape)
     def recall(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self._stoppable(request)
         with _conflicts():
@@ -154,7 +156,7 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         return self._again(broadcast)
 
     @extend_schema(
-        summary="Pause a broadcast", request=NothingGiven, responses=BroadcastShape,
+        summary="Pause a broadcast", request=NoBodyGiven, responses=BroadcastShape,
         description="Nobody else gets a message, and what is queued is held. Nothing is lost.",
     )  # fmt: skip
     def pause(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -163,7 +165,7 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
             launch.pause_broadcast(broadcast, now=self.now)
         return self._again(broadcast)
 
-    @extend_schema(summary="Let a paused broadcast go on", request=NothingGiven, responses=BroadcastShape)
+    @extend_schema(summary="Let a paused broadcast go on", request=NoBodyGiven, responses=BroadcastShape)
     def resume(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self._stoppable(request)
         with _conflicts():
@@ -171,7 +173,7 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         return self._again(broadcast)
 
     @extend_schema(
-        summary="Cancel a broadcast", request=NothingGiven, responses=BroadcastShape,
+        summary="Cancel a broadcast", request=NoBodyGiven, responses=BroadcastShape,
         description="For good: what is queued is cancelled, and nobody else gets a message. What has left has left.",
     )  # fmt: skip
     def cancel(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -180,31 +182,31 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
             launch.cancel_broadcast(broadcast, now=self.now)
         return self._again(broadcast)
 
-    @extend_schema(summary="Choose the winner of a trial", request=WinnerGiven, responses=BroadcastShape)
+    @extend_schema(summary="Choose the winner of a trial", request=BroadcastWinnerGiven, responses=BroadcastShape)
     def winner(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self.get_object()
-        given = checked(WinnerGiven(data=request.data))
+        given = checked(BroadcastWinnerGiven(data=request.data))
         self._must_own(broadcast)
         number = LETTERS.index(given["winner"]) + 1
         with _conflicts():
             launch.choose_winner(broadcast, number=number, actor=self.staff, now=self.now)
         return self._again(broadcast)
 
-    @extend_schema(summary="What came of a broadcast", responses=ResultsShape)
+    @extend_schema(summary="What came of a broadcast", responses=BroadcastResultsShape)
     def results(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         broadcast = self.get_object()
         found = results.tallies(broadcast)
         standing = results.compare(found, broadcast.winner_by)
         answer = {
             "state": broadcast.state,
-            "total": TallyShape.row("", results.total_of(found)),
+            "total": BroadcastTallyShape.row("", results.total_of(found)),
             "variants": [
-                TallyShape.row(LETTERS[number - 1] if number else "", tally) for number, tally in found.items()
+                BroadcastTallyShape.row(LETTERS[number - 1] if number else "", tally) for number, tally in found.items()
             ],
             "leader": LETTERS[standing.leader - 1] if standing.leader else None,
             "chance": standing.chance,
         }
-        return Response(ResultsShape(answer, context=self.get_serializer_context()).data)
+        return Response(BroadcastResultsShape(answer, context=self.get_serializer_context()).data)
 
     def _again(self, broadcast: Broadcast, status: int = 200) -> Response:
         return self.answer(self.get_queryset().get(pk=broadcast.pk), status)
@@ -212,11 +214,11 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     def _sent(self, broadcast: Broadcast, pressed: Pressed) -> Response:
         answer = {"answer": pressed.answer, "people": pressed.people}
         shown = {**answer, "broadcast": self.get_queryset().get(pk=broadcast.pk)}
-        return Response(SentShape(shown, context=self.get_serializer_context()).data, status=202)
+        return Response(BroadcastSentShape(shown, context=self.get_serializer_context()).data, status=202)
 
     def _stoppable(self, request: Request) -> Broadcast:
         broadcast: Broadcast = self.get_object()
-        checked(NothingGiven(data=request.data))
+        checked(NoBodyGiven(data=request.data))
         self._must_own(broadcast)
         return broadcast
 
