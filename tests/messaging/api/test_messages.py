@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from crm.models import User
-from messaging.models import MessagingSettings, Message, Template
+from messaging.models import Message, MessagingSettings, Template
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, UserFactory, later
 from tests.factories.messaging import MessageFactory, make_template
