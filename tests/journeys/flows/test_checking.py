@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journeys.flows import versions
-from messaging.models import Template
+from messaging.models import MessagingSettings, Template
 from tests.factories.crm import NOON, PromotionFactory
 from tests.factories.journeys import PAUSE, FlowFactory, live_flow
 
@@ -37,6 +37,14 @@ def enrol(flow: str, id_: str = "on") -> dict[str, Any]:
 def test_a_text_that_is_no_template_is_a_fault_at_its_step() -> None:
     assert faults(send(body="{{ customer.first_name")) == [("steps[0].body", "hi", "{{ is not closed by }}")]
     assert faults(send(body="{{ customer.secret }}")) == [("steps[0].body", "hi", "unknown variable: customer.secret")]
+
+
+def test_an_sms_that_links_to_a_domain_that_is_not_registered_is_a_fault_that_names_the_link() -> None:
+    MessagingSettings.objects.update(registered_domains=["shop.example"])
+    assert faults(send(body="Look: bit.ly/abc")) == [
+        ("steps[0].body", "hi", "links to a domain that is not registered: bit.ly/abc")
+    ]  # fmt: skip
+    assert faults(send(body="Look: https://www.shop.example/abc")) == []
 
 
 def test_a_text_may_show_the_event_only_where_an_event_starts_the_flow() -> None:
