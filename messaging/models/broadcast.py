@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -17,9 +16,6 @@ from crm.models import Channel, Customer, Topic
 from messaging.models.channel import no_line_breaks
 from messaging.models.message import Message
 
-if TYPE_CHECKING:
-    from crm.models import User
-
 MOST_VARIANTS = 4
 
 
@@ -29,10 +25,6 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
         is_due = models.Q(state=Broadcast.State.SCHEDULED, starts_at__lte=now)
         is_under_way = models.Q(state__in=[Broadcast.State.SENDING, Broadcast.State.PAUSED])
         return self.filter(is_due | is_under_way | models.Q(is_settling=True))
-
-    def may_be_stopped_by(self, user: User, *, all_of_them: bool) -> BroadcastQuerySet:
-        """Those that `user` may pause or cancel: `all_of_them`, or what they made or sent themselves."""
-        return self if all_of_them else self.filter(models.Q(created_by=user) | models.Q(sent_by=user))
 
 
 class Broadcast(models.Model):
