@@ -9,6 +9,7 @@ from enum import StrEnum
 from http import HTTPMethod
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext as _
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from crm.lib.durations import parse_duration
@@ -26,29 +27,29 @@ _NOT_YOURS = frozenset({"content-length", "transfer-encoding", "connection", "up
 
 def _duration(text: str) -> str:
     if not parse_duration(text).rough:
-        raise ValueError("is no time at all")
+        raise ValueError(_("is no time at all"))
     return text
 
 
 def _header_name(name: str) -> str:
     if not _TOKEN.fullmatch(name):
-        raise ValueError("is no name of a header")
+        raise ValueError(_("is no name of a header"))
     if name.lower() in _NOT_YOURS:
-        raise ValueError("is set by the connection itself")
+        raise ValueError(_("is set by the connection itself"))
     return name
 
 
 def _one_line(text: str) -> str:
     if _CONTROL.search(text):
-        raise ValueError("holds a line break or control character")
+        raise ValueError(_("holds a line break or control character"))
     return text
 
 
 def _place(text: str) -> str:
     """Where a gateway shows its secret: "header:X-Token" or "query:token"."""
-    kind, _, name = text.partition(":")
+    kind, _colon, name = text.partition(":")
     if kind not in ("header", "query") or not _TOKEN.fullmatch(name):
-        raise ValueError("is not of the form header:X-Token or query:token")
+        raise ValueError(_("is not of the form header:X-Token or query:token"))
     return text
 
 
@@ -58,7 +59,7 @@ def _listed(value: Any) -> Any:
 
 def _scalar(value: Any) -> str:
     if not isinstance(value, str | int | float):
-        raise ValueError("is no text, number, true or false")  # noqa: TRY004 - pydantic reports ValueErrors
+        raise ValueError(_("is no text, number, true or false"))  # noqa: TRY004 - pydantic reports ValueErrors
     return as_text(value)
 
 
@@ -95,7 +96,7 @@ class Auth(Shape):
     @model_validator(mode="after")
     def _one_of_them(self) -> Auth:
         if (self.basic is None) == (self.bearer is None):
-            raise ValueError("needs either basic or bearer")
+            raise ValueError(_("needs either basic or bearer"))
         return self
 
 
@@ -133,9 +134,9 @@ class Refusal(Shape):
     @model_validator(mode="after")
     def _says_when(self) -> Refusal:
         if self.status is None and self.path is None:
-            raise ValueError("needs a status, a path, or both")
+            raise ValueError(_("needs a status, a path, or both"))
         if self.values is not None and self.path is None:
-            raise ValueError("in needs a path")
+            raise ValueError(_("in needs a path"))
         return self
 
 
@@ -167,7 +168,7 @@ class Door(Shape):
     @model_validator(mode="after")
     def _is_locked(self) -> Door:
         if (self.secret is None) == (self.hmac is None):
-            raise ValueError("needs either secret or hmac: anybody could call an open door")
+            raise ValueError(_("needs either secret or hmac: anybody could call an open door"))
         return self
 
 
@@ -185,7 +186,7 @@ class Receipts(Door):
     @model_validator(mode="after")
     def _names_the_message(self) -> Receipts:
         if self.reference is None and self.key is None:
-            raise ValueError("needs reference or key: whose receipt is it?")
+            raise ValueError(_("needs reference or key: whose receipt is it?"))
         return self
 
 
@@ -222,13 +223,13 @@ class Settings(Shape):
     @model_validator(mode="after")
     def _go_together(self) -> Settings:
         if self.tree is not None and self.form is not None:
-            raise ValueError("takes json or form, not both")
+            raise ValueError(_("takes json or form, not both"))
         if self.method == HTTPMethod.GET and (self.tree is not None or self.form is not None):
-            raise ValueError("GET has no body: use query instead of json or form")
+            raise ValueError(_("GET has no body: use query instead of json or form"))
         if self.repeat == "key" and self.look_up:
-            raise ValueError("takes repeat or look_up, not both: a gateway that knows our keys need not be asked")
+            raise ValueError(_("takes repeat or look_up, not both: a gateway that knows our keys need not be asked"))
         if self.auth and any(name.lower() == "authorization" for name in self.headers):
-            raise ValueError("takes auth or an Authorization header, not both")
+            raise ValueError(_("takes auth or an Authorization header, not both"))
         return self
 
     @property
@@ -256,7 +257,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
 def check_settings(config: Mapping[str, Any]) -> list[ConfigFault]:
     """Everything that is wrong with a gateway's settings."""
     if _is_too_deep(config.get("json")):
-        return [ConfigFault("json", f"is nested more than {DEEPEST} levels deep")]
+        return [ConfigFault("json", _("is nested more than %(most)s levels deep") % {"most": DEEPEST})]
     try:
         settings = read_settings(config)
     except ValidationError as error:
@@ -272,11 +273,13 @@ def _faults_in_texts(settings: Settings) -> Iterator[ConfigFault]:
         if fault:
             yield ConfigFault(path, fault)
     if settings.repeat == "key" and not says_key:
-        yield ConfigFault("repeat", "the request says {{ message.key }} nowhere, so the gateway cannot know a repeat")
+        yield ConfigFault(
+            "repeat", _("the request says {{ message.key }} nowhere, so the gateway cannot know a repeat")
+        )
     if settings.look_up:
         fault, names = check_text(settings.look_up.url)
         if fault or names != {KEY}:
-            yield ConfigFault("look_up.url", fault or "names {{ message.key }} and no other variable")
+            yield ConfigFault("look_up.url", fault or _("names {{ message.key }} and no other variable"))
 
 
 def _texts_in(value: Any, *path: int | str) -> Iterator[tuple[str, str]]:
@@ -292,7 +295,7 @@ def _texts_in(value: Any, *path: int | str) -> Iterator[tuple[str, str]]:
 
 def _is_too_deep(value: Any) -> bool:
     layer = [value]
-    for _ in range(DEEPEST):
+    for _level in range(DEEPEST):
         layer = [
             item
             for outer in layer

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 _PATH = re.compile(r"[^.\[\]\s]+(\[[0-9]{1,3}\])*(\.[^.\[\]\s]+(\[[0-9]{1,3}\])*)*")
 _PART = re.compile(r"[^.\[\]]+")
 LONGEST = 200
@@ -19,7 +21,7 @@ def check_path(text: str) -> str:
         ValueError: it is none.
     """
     if len(text) > LONGEST or not _PATH.fullmatch(text):
-        raise ValueError("is not a path such as data.id or list[0].id")
+        raise ValueError(_("is not a path such as data.id or list[0].id"))
     return text
 
 

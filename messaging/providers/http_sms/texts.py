@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import phonenumbers
+from django.utils.translation import gettext as _
 
 from messaging.channels.base import Parcel
 from messaging.texts import liquid, sms
@@ -74,7 +75,9 @@ def check_text(text: str) -> tuple[str, set[str]]:
     try:
         return "", names_in(parse(text))
     except liquid.InvalidTemplate as error:
-        return (f"line {error.line}: {error}" if error.line > 1 else str(error)), set()
+        return (
+            _("line %(line)s: %(fault)s") % {"line": error.line, "fault": error} if error.line > 1 else str(error)
+        ), set()
 
 
 def check_url(text: str) -> str:
@@ -85,11 +88,11 @@ def check_url(text: str) -> str:
         ValueError: it is none.
     """
     if not _URL.fullmatch(text) or any(character in text for character in "\r\n\t\x00"):
-        raise ValueError("is not an address such as https://gateway.example/send")
+        raise ValueError(_("is not an address such as https://gateway.example/send"))
     host = re.split(r"[/?#]", text.split("://", 1)[1], maxsplit=1)[0]
     found = _PORT.fullmatch(host)
     if found is None or (found[2] and int(found[2][1:]) > 65_535):
-        raise ValueError("has no host that could be called")
+        raise ValueError(_("has no host that could be called"))
     if _ENCODED.search(text):
-        raise ValueError("needs no url_encode: what variables bring into an address is encoded anyhow")
+        raise ValueError(_("needs no url_encode: what variables bring into an address is encoded anyhow"))
     return text
