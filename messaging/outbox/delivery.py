@@ -40,10 +40,23 @@ Ready = tuple[Message, Letter]
 
 
 class Delivery:
-    """Carries one claim. Made for one `run`."""
+    """
+    Carries one claim. Made for one `run`.
+
+    Args:
+        is_proven: the provider has just taken messages. Another gets a few first: if it is down, these few are all
+            that comes back or, worse, stays unclear.
+    """
 
     def __init__(
-        self, channel: ChannelSettings, provider: Provider, claim: Claim, rules: Rules, *, now: datetime
+        self,
+        channel: ChannelSettings,
+        provider: Provider,
+        claim: Claim,
+        rules: Rules,
+        *,
+        now: datetime,
+        is_proven: bool = False,
     ) -> None:
         self._channel = channel
         self._provider = provider
@@ -58,6 +71,9 @@ class Delivery:
         self._flying: dict[str, tuple[Message, float]] = {}
         # Set when nothing more may start; what is left goes back in line for then.
         self._halted_until: datetime | None = None
+        # A call in the air has failed: what that means for the next is decided before there is a next.
+        self._in_doubt = False
+        self._is_proven = is_proven
         self.counts: Counter[str] = Counter()
 
     def run(self) -> Counter[str]:
@@ -65,20 +81,37 @@ class Delivery:
         cleared, counts = clearance.clear(self._claim, self._rules, now=self._now)
         self.counts += counts
         self._waiting.extend(self._compose(cleared))
+        most = len(self._waiting) if self._is_proven else flow.FEWEST_CALLS
+        while self._waiting and not self._halted_until:
+            self._hand_over(most)
+            most = len(self._waiting)
+        self._return_the_rest()
+        return self.counts
+
+    @property
+    def went_well(self) -> bool:
+        """Nothing has stopped it."""
+        return self._halted_until is None
+
+    def _hand_over(self, most: int) -> None:
+        """Have the provider call for up to `most` of those that wait, and write down what came of it."""
+        waited = len(self._waiting)
         ended: list[Call] = []
         try:
-            for parcel, outcome in self._provider.send(self._parcels()):
+            for parcel, outcome in self._provider.send(self._parcels(most)):
                 ended.append(self._land(parcel.key, outcome))
+                self._in_doubt = self._in_doubt or isinstance(outcome, flow.TROUBLES)
                 if len(ended) >= self._provider.traits.in_flight:
                     self._settle(ended)
                     ended = []
         except Exception:
             logger.exception("provider %s broke off", self._channel.provider)
+            self._halted_until = self._now + SOON
         # Whoever is still in the air got no outcome: nobody knows.
         ended += [self._land(key, Uncertain("the provider gave no outcome")) for key in list(self._flying)]
         self._settle(ended)
-        self._return_the_rest()
-        return self.counts
+        if len(self._waiting) == waited:
+            self._halted_until = self._now + SOON  # it does not take any
 
     # --- Before the wire --------------------------------------------------------------------------
 
@@ -96,10 +129,13 @@ class Delivery:
             self.counts += self._write(failed)
         return ready
 
-    def _parcels(self) -> Iterator[Parcel]:
-        """Parcels as the provider has room for them, marked as on the wire a few at a time."""
-        while self._waiting and not self._halted_until:
-            chunk = [self._waiting.popleft() for _ in range(min(self._provider.traits.in_flight, len(self._waiting)))]
+    def _parcels(self, most: int) -> Iterator[Parcel]:
+        """Up to `most` parcels as the provider has room for them, marked as on the wire a few at a time."""
+        left = most
+        while self._waiting and left and not self._in_doubt and not self._halted_until:
+            room = min(self._provider.traits.in_flight, left, len(self._waiting))
+            chunk = [self._waiting.popleft() for _ in range(room)]
+            left -= room
             if not self._may_go_on():
                 self._waiting.extendleft(reversed(chunk))
                 return
@@ -186,6 +222,7 @@ class Delivery:
         return Call(message, outcome, int((time.monotonic() - started) * 1000))
 
     def _settle(self, ended: list[Call]) -> None:
+        self._in_doubt = False
         if not ended:
             return
         self.counts += self._write(ended)

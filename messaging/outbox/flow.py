@@ -25,6 +25,7 @@ WINDOW = timedelta(seconds=60)
 FEWEST_CALLS = 10
 PROBE_EVERY = timedelta(seconds=30)
 REFUSALS = 3
+TROUBLES = (RateLimited, NeverSent, Uncertain)  # of the provider, rather than of one message
 PAUSE = timedelta(seconds=30)  # when a provider says "slow down" and not for how long
 
 
@@ -70,8 +71,7 @@ class Calls:
 
     @classmethod
     def of(cls, outcomes: Collection[object]) -> Calls:
-        troubles = (RateLimited, NeverSent, Uncertain)
-        return cls(len(outcomes), tuple(outcome for outcome in outcomes if isinstance(outcome, troubles)))
+        return cls(len(outcomes), tuple(outcome for outcome in outcomes if isinstance(outcome, TROUBLES)))
 
 
 def note(channel: ChannelSettings, calls: Calls, now: datetime) -> bool:

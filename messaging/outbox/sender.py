@@ -35,6 +35,7 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
     deadline = time.monotonic() + BUDGET
     channels = flow.open_channels(due_by=now)
     rules: Rules | None = None
+    proven: set[str] = set()
     while channels and counts.total() < limit and time.monotonic() < deadline:
         share = max((limit - counts.total()) // len(channels), 1)
         for channel in list(channels):
@@ -44,7 +45,10 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
                 channels.remove(channel)
                 continue
             rules = rules or Rules.current()
-            counts += Delivery(channel, provider, claim, rules, now=now).run()
+            delivery = Delivery(channel, provider, claim, rules, now=now, is_proven=channel.channel in proven)
+            counts += delivery.run()
+            if delivery.went_well:
+                proven.add(channel.channel)
     return counts
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
-from messaging.channels.base import Accepted, Outcome, Parcel, Traits
+from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Traits
+from messaging.channels.calls import Call, Heard, NoSuchDoor
 
 NAME = "null"
 
@@ -19,12 +21,19 @@ class NullSink:
     def __init__(self, config: Mapping[str, Any]) -> None:
         pass
 
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
+        return []
+
     def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
         for parcel in parcels:
             yield parcel, Accepted(parcel.key)
 
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         return {key: key for key in keys}
+
+    def hear(self, call: Call, *, now: datetime) -> Heard:
+        raise NoSuchDoor
 
 
 def install() -> None:

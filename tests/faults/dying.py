@@ -9,6 +9,17 @@ from typing import Any
 _doom: list[tuple[str, int]] = []
 
 
+def load() -> None:
+    """Load once what every forked worker would load for itself, which takes longer than its work."""
+    from django.conf import settings
+    from django.urls import get_resolver
+    from django.utils.module_loading import import_string
+
+    get_resolver().url_patterns  # noqa: B018 - reading it is what loads the pages' addresses
+    for provider in settings.MESSAGING_PROVIDERS.values():
+        import_string(provider)
+
+
 def at(point: str, occurrence: int) -> None:
     """This process dies when it comes to `point` for the `occurrence`th time (from 1)."""
     _doom[:] = [(point, occurrence)]

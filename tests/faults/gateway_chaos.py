@@ -3,9 +3,9 @@ Workers that send to a gateway of their own process, and are cut down in the mid
 
     python -m tests.faults.gateway_chaos FOLDER MODE kill|crash TIMES
 
-Queues messages, then forks one worker a round. When the gateway has accepted some more, the worker is killed by
-SIGKILL, or the database server crashes under it and recovers. The clock moves on two minutes a round, so that leases
-end without anybody waiting. Prints what came of it as JSON.
+Queues messages, then forks two workers a round, which share them. When the gateway has accepted some more, one of them
+is killed by SIGKILL, or the database server crashes under both and recovers. The clock moves on two minutes a round, so
+that leases end without anybody waiting. Prints what came of it as JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ import django
 
 from tests.faults import dying
 
-CUSTOMERS, EACH = 60, 5
+CUSTOMERS, EACH = 60, 6
+# While there is harm to come a worker takes no more a round, so that something is left to do.
+LIMIT = 8
 ROUNDS = 60
 A_ROUND = timedelta(minutes=2)
 # What nobody can be asked about is given up after a quarter of an hour.
@@ -41,15 +43,10 @@ WITHIN = 60  # seconds for one worker to get on, on a busy machine
 
 def main(folder: str, mode: str, manner: str, times: str) -> None:
     django.setup()
-    from django.conf import settings
     from django.core.management import call_command
-    from django.urls import get_resolver
-    from django.utils.module_loading import import_string
 
     call_command("migrate", verbosity=0)
-    # Loaded once, rather than by every worker that is forked.
-    import_string(settings.MESSAGING_PROVIDERS["http_sms"])
-    get_resolver().url_patterns  # noqa: B018 - reading it is what loads the pages' addresses
+    dying.load()
     ledger = Path(folder) / f"{mode}.jsonl"
     with _gateway(mode, ledger) as config:
         print(json.dumps(_break(config, ledger, {"kill": _kill, "crash": _crash}[manner], int(times))))
@@ -68,11 +65,13 @@ def _break(config: dict[str, Any], ledger: Path, harm: Callable[[int], None], ti
     for _round in range(ROUNDS):
         now += A_ROUND if harmed < times else A_LATE_ROUND
         connection.close()  # a connection must not be shared with a child
-        worker = dying.fork(partial(_work, now), None)
-        if harmed < times and _gets_on(worker, ledger, chance.randint(3, 9)):
-            harm(worker)
+        is_calm = harmed == times
+        workers = [dying.fork(partial(_work, now, is_calm), None) for _ in range(2)]
+        if not is_calm and _gets_on(workers[0], ledger, chance.randint(2, 6)):
+            harm(workers[0])
             harmed += 1
-        os.waitpid(worker, 0)
+        for worker in workers:
+            os.waitpid(worker, 0)
         if harmed == times and not _pending():
             break
     return {**_report(ledger), "harmed": harmed}
@@ -118,13 +117,13 @@ def _queue(config: dict[str, Any]) -> datetime:
     return NOON
 
 
-def _work(now: datetime) -> None:
-    """A worker's ticks, until nothing more is due."""
+def _work(now: datetime, until_done: bool) -> None:
+    """A worker's tick, or ticks until nothing more is due."""
     from messaging.outbox.reconcile import reconcile
     from messaging.outbox.sender import send_due
 
     reconcile(now=now)
-    while sum(send_due(now=now, limit=40).values()):
+    while sum(send_due(now=now, limit=100 if until_done else LIMIT).values()) and until_done:
         pass
 
 

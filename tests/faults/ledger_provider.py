@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from messaging.channels.base import Accepted, Outcome, Parcel, Repeat, Traits
+from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits
+from messaging.channels.calls import Call, Heard, NoSuchDoor
 from tests.faults import dying
 
 
@@ -23,6 +25,10 @@ class LedgerProvider:
         with self._books() as books:
             books.execute("CREATE TABLE IF NOT EXISTS accepted (n INTEGER PRIMARY KEY, key TEXT NOT NULL)")
 
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> list[ConfigFault]:
+        return []
+
     def send(self, parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Outcome]]:
         for parcel in parcels:
             dying.perhaps("on the wire")
@@ -33,6 +39,9 @@ class LedgerProvider:
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         known = set(self.accepted())
         return {key: f"ref-{key}" for key in keys if key in known}
+
+    def hear(self, call: Call, *, now: datetime) -> Heard:
+        raise NoSuchDoor
 
     def accepted(self) -> list[str]:
         """The keys of everything accepted, in order."""

@@ -43,6 +43,7 @@ def main(folder: Path) -> None:
     path = "tests.faults.ledger_provider.LedgerProvider"
     settings.MESSAGING_PROVIDERS = {**settings.MESSAGING_PROVIDERS, "ledger": path}
     call_command("migrate", verbosity=0)
+    dying.load()
     print(json.dumps({kind: break_workers(kind, str(folder / kind), seed) for seed, kind in enumerate(KINDS)}))
 
 

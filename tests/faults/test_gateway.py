@@ -17,7 +17,7 @@ from tools.services import Unavailable, postgres_binaries, run_postgres
 pytestmark = pytest.mark.faults
 
 BOUND = 300  # seconds for one; alone on the machine it takes about ten
-MESSAGES = 300
+MESSAGES = 360
 KILLS = {"idem": 20, "lookup": 20, "dumb": 12}
 CRASHES = 5
 Report = dict[str, Any]
