@@ -95,7 +95,9 @@ def run(**options) -> str:
 
 
 def test_the_command_does_one_round(rounds):
-    assert run() == "reactions 0, late 0, segments 0, steps 3, broadcasts 0, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
+    assert run() == (
+        "reactions 0, late 0, segments 0, steps 3, broadcasts 0, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
+    )
     assert len(rounds) == 1
 
 
