@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -71,27 +71,34 @@ def _links(health: Health) -> Mapping[str, str]:
 
 
 def _chart(health: Health, since: datetime, now: datetime, zone: ZoneInfo) -> Chart | None:
-    """The calls by hour, an hour without any being nought; None when there were none at all."""
+    """The calls by hour of a day, by day of more; None when there were none at all."""
     if not health.calls:
         return None
     by_hour = deliveries.hourly(health.channel, health.provider, since=since, zone=zone)
-    found = {hour.timestamp(): counts for hour, counts in by_hour.items()}
-    start = since.astimezone(zone).replace(minute=0, second=0, microsecond=0)
-    hours = [start + number * HOUR for number in range(int((now - start) / HOUR) + 1)]
-    counts = [found.get(hour.timestamp(), Counter()) for hour in hours]
-    style = "H:i" if now - since <= timedelta(days=1) else "j M H:i"
-    unclear = [of_hour[Reason.NO_ANSWER] + of_hour[CUT_OFF] for of_hour in counts]
-    accepted = [of_hour[ACCEPTED] for of_hour in counts]
+    is_one_day = now - since <= timedelta(days=1)
+    # Hours as instants: on the night the clocks go back one of them comes twice.
+    first = since.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    hours = [first + number * HOUR for number in range(int((now - first) / HOUR) + 1)]
+    found_at = {hour.astimezone(UTC): counts for hour, counts in by_hour.items()}
+    steps: dict[date | datetime, Counter[str]] = {}
+    for hour in hours:
+        local = hour.astimezone(zone)
+        steps.setdefault(hour if is_one_day else local.date(), Counter()).update(found_at.get(hour, {}))
+    labels = [
+        date_format(at.astimezone(zone), "H:i") if isinstance(at, datetime) else date_format(at, "j M") for at in steps
+    ]
+    counts = list(steps.values())
+    unclear = [found[Reason.NO_ANSWER] + found[CUT_OFF] for found in counts]
+    accepted = [found[ACCEPTED] for found in counts]
+    others = [found.total() - a - u for found, a, u in zip(counts, accepted, unclear, strict=True)]
     series = [
         Series(_("Accepted"), accepted, "t-good"),
-        Series(
-            _("Not accepted"),
-            [of_hour.total() - a - u for of_hour, a, u in zip(counts, accepted, unclear, strict=True)],
-            "t-bad",
-        ),
+        Series(_("Not accepted"), others, "t-bad"),
         Series(_("Unanswered"), unclear, "t-warn"),
     ]
     return line_chart(
-        title=_("Calls by the hour"), label=_("Hour"), labels=[date_format(hour, style) for hour in hours],
-        series=series,
-    )  # fmt: skip
+        title=_("Calls by the hour") if is_one_day else _("Calls by the day"),
+        label=_("Hour") if is_one_day else _("Day"),
+        labels=labels,
+        series=[one for one in series if any(one.values)],
+    )

@@ -1,8 +1,9 @@
 """The page on which staff see how providers fare."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -71,3 +72,13 @@ def test_the_log_can_be_narrowed_by_reason(manager: Client) -> None:
 
     assert page.count("data-row") == 1
     assert manager.get("/messages/", {"reason": "whim"}).status_code == 400
+
+
+@pytest.mark.parametrize(("days", "points"), [("1", 25), ("7", 8)])
+def test_a_day_is_drawn_by_the_hour_and_a_week_by_the_day(manager: Client, days: str, points: int) -> None:
+    with time_machine.travel(datetime(2026, 3, 4, 5, 40, tzinfo=UTC), tick=False):
+        call("accepted", Message.State.SENT)
+        page = manager.get(PAGE, {"days": days}).content.decode()
+
+    assert page.count('class="point t-good"') == points
+    assert "t-bad" not in page.partition('<ul class="legend">')[2].partition("</ul>")[0], "what never was is not drawn"
