@@ -255,10 +255,11 @@ def test_stop_by_reply_withholds_what_was_still_to_come(world: World) -> None:
     assert len(texts()) == 1, "one confirmation, and nothing else"
 
 
-def test_a_hundred_runs_cost_the_runner_the_same_queries_as_ten(world: World) -> None:
+def test_a_hundred_runs_cost_the_runner_the_same_queries_as_twenty(world: World) -> None:
     publish("review-request", REVIEW_REQUEST)
     counts = []
-    for size in (1, 10, 100):  # the first of all reads the configuration
+    # The first of all reads the configuration; a provider gets more than ten in two goes (messaging.outbox.delivery).
+    for size in (1, 20, 100):
         people = [
             {
                 "customer": {"email": f"p{size}-{n}@example.com", "phone": f"+6681{size:03}{n:04}"},
@@ -273,5 +274,5 @@ def test_a_hundred_runs_cost_the_runner_the_same_queries_as_ten(world: World) ->
         with CaptureQueriesContext(connection) as captured:
             ticks.tick(START + 7 * DAY)
         counts.append(len(captured))
-    assert len(texts()) == 111
+    assert len(texts()) == 121
     assert counts[1] == counts[2]
