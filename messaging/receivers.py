@@ -17,6 +17,8 @@ from messaging import events as vocabulary  # noqa: F401 - and our facts
 from messaging.broadcasts.merging import merge_recipients
 from messaging.models import InboundMessage, Message
 from messaging.outbox import replies
+from messaging.rendering import shortening  # noqa: F401 - what is remembered is stamped, if it is known when migrating
+from messaging.selectors import prices  # noqa: F401 - likewise
 
 
 @receiver(events_recorded, dispatch_uid="messaging.send_replies", only=lambda: {replies.TICKET_REPLIED})  # type: ignore[arg-type] # connects like a Signal
