@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +26,7 @@ from typing import Any
 
 import django
 
-from tests.faults import dying
+from tests.faults import books, dying
 
 CUSTOMERS, EACH = 60, 6
 # While there is harm to come a worker takes no more a round, so that something is left to do.
@@ -74,7 +73,8 @@ def _break(config: dict[str, Any], ledger: Path, harm: Callable[[int], None], ti
             os.waitpid(worker, 0)
         if harmed == times and not _pending():
             break
-    return {**_report(ledger), "harmed": harmed}
+    accepted = [json.loads(line)["key"] for line in ledger.read_text().splitlines()]
+    return {**books.compared(accepted), "harmed": harmed}
 
 
 @contextlib.contextmanager
@@ -180,25 +180,6 @@ def _pending() -> bool:
     from messaging.models import Message
 
     return Message.objects.pending().exists()
-
-
-def _report(ledger: Path) -> dict[str, Any]:
-    from messaging.models import Message
-
-    rows = {message.key: message for message in Message.objects.order_by("pk")}
-    accepted = [json.loads(line)["key"] for line in ledger.read_text().splitlines()]
-    lines: dict[int, list[int]] = {}
-    for key in accepted:
-        lines.setdefault(rows[key].customer_id, []).append(rows[key].pk)
-    copies = Counter(accepted)
-    return {
-        "queued": len(rows),
-        "states": dict(Counter(str(message.state) for message in rows.values())),
-        "accepted": len(copies),
-        "doubled": sorted(key for key, count in copies.items() if count > 1),
-        "sent_but_not_accepted": sum(message.state == "sent" and key not in copies for key, message in rows.items()),
-        "out_of_order": sum(line != sorted(line) for line in lines.values()),
-    }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import json
 import os
 import random
 import sys
-from collections import Counter
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 
 import django
 
-from tests.faults import dying
+from tests.faults import books, dying
 
 KINDS = ("sandbox", "key", "lookup", "never")
 CUSTOMERS, EACH = 12, 4
@@ -47,14 +46,14 @@ def main(folder: Path) -> None:
     print(json.dumps({kind: break_workers(kind, str(folder / kind), seed) for seed, kind in enumerate(KINDS)}))
 
 
-def break_workers(kind: str, books: str, seed: int) -> dict[str, Any]:
+def break_workers(kind: str, path: str, seed: int) -> dict[str, Any]:
     from django.db import connection
 
     from messaging.outbox import reconcile
 
     # So many deaths would make a message suspect, and somebody's case; that is another test's matter.
     reconcile.POISON_AFTER = 10 * DOOMED_ROUNDS
-    now = _queue(kind, books)
+    now = _queue(kind, path)
     chance = random.Random(seed)
     points = POINTS if kind == "sandbox" else POINTS + IN_THE_CALL
     killed = rounds = 0
@@ -67,10 +66,10 @@ def break_workers(kind: str, books: str, seed: int) -> dict[str, Any]:
         killed += sum(os.WIFSIGNALED(os.waitpid(worker, 0)[1]) for worker in workers)
         if not is_doomed and not _pending():
             break
-    return {**_report(kind, books), "killed": killed, "rounds": rounds}
+    return {**books.compared(_accepted(kind, path)), "killed": killed, "rounds": rounds}
 
 
-def _queue(kind: str, books: str) -> datetime:
+def _queue(kind: str, path: str) -> datetime:
     from crm.models import Customer
     from messaging.models import ChannelSettings, Message
     from messaging.outbox.queue import MessageRequest, queue_messages
@@ -79,7 +78,7 @@ def _queue(kind: str, books: str) -> datetime:
     Message.objects.all().delete()
     channel = ChannelSettings.objects.get(channel="sms")
     if kind != "sandbox":
-        channel.provider, channel.config = "ledger", {"path": books, "repeat": kind}
+        channel.provider, channel.config = "ledger", {"path": path, "repeat": kind}
         channel.save()
     people = [Customer.objects.get_or_create(phone=f"+6681000{number:04}")[0] for number in range(CUSTOMERS)]
     queue_messages(
@@ -116,27 +115,14 @@ def _pending() -> bool:
     return Message.objects.pending().exists()
 
 
-def _report(kind: str, books: str) -> dict[str, Any]:
-    from messaging.models import Message, SandboxText
+def _accepted(kind: str, path: str) -> list[str]:
+    """The keys of what the provider took, in order."""
+    from messaging.models import SandboxText
     from tests.faults.ledger_provider import LedgerProvider
 
-    rows = {message.key: message for message in Message.objects.order_by("pk")}
     if kind == "sandbox":
-        accepted = list(SandboxText.objects.order_by("pk").values_list("key", flat=True))
-    else:
-        accepted = LedgerProvider({"path": books, "repeat": kind}).accepted()
-    lines: dict[int, list[int]] = {}
-    for key in accepted:
-        lines.setdefault(rows[key].customer_id, []).append(rows[key].pk)
-    copies = Counter(accepted)
-    return {
-        "queued": len(rows),
-        "states": dict(Counter(str(message.state) for message in rows.values())),
-        "accepted": len(copies),
-        "doubled": sorted(key for key, count in copies.items() if count > 1),
-        "sent_but_not_accepted": sum(message.state == "sent" and key not in copies for key, message in rows.items()),
-        "out_of_order": sum(line != sorted(line) for line in lines.values()),
-    }
+        return list(SandboxText.objects.order_by("pk").values_list("key", flat=True))
+    return LedgerProvider({"path": path, "repeat": kind}).accepted()
 
 
 if __name__ == "__main__":
