@@ -3,10 +3,14 @@
 import os
 import signal
 from multiprocessing import Process, Value
+from types import SimpleNamespace
 
 import pytest
+from django.core.management import call_command
+from django_q import cluster as django_q_cluster
 
 from config.management.commands import cluster
+from crm.lib import lifeline
 
 
 def test_a_clock_that_a_killed_worker_took_with_it_ends_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +33,18 @@ def test_a_clock_that_a_killed_worker_took_with_it_ends_who_waits_for_it(monkeyp
     assert ends(look) == 0
     assert ends(die_with_it) == -signal.SIGKILL
     assert ends(look) == 1
+
+
+@pytest.mark.parametrize(("is_cut", "started"), [(True, []), (False, ["started"])])
+def test_a_cluster_whose_supervisor_died_before_it_was_ready_does_not_begin(
+    monkeypatch: pytest.MonkeyPatch, is_cut: bool, started: list[str]
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(cluster, "die_with_parent", lambda: None)
+    monkeypatch.setattr(lifeline, "is_cut", lambda: is_cut)
+    monkeypatch.setattr(django_q_cluster, "Sentinel", None)
+    monkeypatch.setattr(django_q_cluster, "Cluster", lambda: SimpleNamespace(start=lambda: begun.append("started")))
+
+    call_command("cluster")
+
+    assert begun == started

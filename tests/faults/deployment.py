@@ -48,11 +48,10 @@ class Deployment:
     def running(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """A command in the background; it and all it started are gone afterwards."""
         process = subprocess.Popen(self.command(*arguments), env={**self.environment, **environment})
-        family: set[int] = set()
         try:
             yield process
-            family = descendants(process.pid)
         finally:
+            family = descendants(process.pid)
             process.kill()
             process.wait()
             for pid in family:

@@ -10,6 +10,7 @@ from django_q import cluster
 from django_q.worker import worker
 
 from config.processes import die_with_parent
+from crm.lib import lifeline
 
 logger = logging.getLogger("waymark.worker")
 
@@ -69,6 +70,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         die_with_parent()
+        if lifeline.is_cut():
+            return  # the supervisor was gone before we could say that we go with it
         # The one name by which Cluster.start finds what to run.
         cluster.Sentinel = StrictSentinel
         cluster.Cluster().start()
