@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from crm.models import Customer, User
 from messaging.models import (
+    Attempt,
     ChannelSettings,
     InboundMessage,
     Message,
@@ -66,10 +67,16 @@ def addresses() -> list[str]:
     )  # fmt: skip
     row = ChannelSettings.objects.get(channel="email")
     ProviderState.objects.create(channel=row, breaker="tripped", last_error="401: the key is refused")
+    for number, outcome in enumerate(("accepted", "temporary", "")):
+        Attempt.objects.create(
+            message=sms, token=str(number), provider="sandbox", started_at=timezone.now(), outcome=outcome,
+            milliseconds=20,
+        )  # fmt: skip
     return [
         "/", customer.get_absolute_url(),
         "/messages/", "/messages/?state=withheld&q=zzz", *(m.get_absolute_url() for m in (sms, email, unclear, held)),
-        withheld.get_absolute_url(), "/messages/inbound/", doubt.get_absolute_url(),
+        withheld.get_absolute_url(), "/messages/delivery/", "/messages/delivery/?days=7",
+        "/messages/inbound/", doubt.get_absolute_url(),
         "/sandbox/", f"/sandbox/{sms.key}/", f"/sandbox/{email.key}/", "/sandbox/new/",
         "/templates/", "/templates/new/?channel=email",
         *(url for text in texts for url in (text.get_absolute_url(), f"{text.get_absolute_url()}edit/")),
