@@ -81,17 +81,15 @@ class Delivery:
         cleared, counts = clearance.clear(self._claim, self._rules, now=self._now)
         self.counts += counts
         self._waiting.extend(self._compose(cleared))
-        most = len(self._waiting) if self._is_proven else flow.FEWEST_CALLS
         while self._waiting and not self._halted_until:
-            self._hand_over(most)
-            most = len(self._waiting)
+            self._hand_over(len(self._waiting) if self._is_proven else flow.FEWEST_CALLS)
         self._return_the_rest()
         return self.counts
 
     @property
-    def went_well(self) -> bool:
-        """Nothing has stopped it."""
-        return self._halted_until is None
+    def is_proven(self) -> bool:
+        """The provider has taken messages, and nothing has stopped it since."""
+        return self._is_proven and self._halted_until is None
 
     def _hand_over(self, most: int) -> None:
         """Have the provider call for up to `most` of those that wait, and write down what came of it."""
@@ -227,6 +225,7 @@ class Delivery:
             return
         self.counts += self._write(ended)
         outcomes = [call.outcome for call in ended]
+        self._is_proven = self._is_proven or not all(isinstance(outcome, flow.TROUBLES) for outcome in outcomes)
         goes_on = flow.note(self._channel, flow.Calls.of(outcomes), self._now)
         waits = [outcome.retry_after or flow.PAUSE for outcome in outcomes if isinstance(outcome, RateLimited)]
         if waits:

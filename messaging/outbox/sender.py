@@ -47,7 +47,7 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
             rules = rules or Rules.current()
             delivery = Delivery(channel, provider, claim, rules, now=now, is_proven=channel.channel in proven)
             counts += delivery.run()
-            if delivery.went_well:
+            if delivery.is_proven:
                 proven.add(channel.channel)
     return counts
 

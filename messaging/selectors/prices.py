@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from crm.lib.configuration import remembered
@@ -21,6 +21,11 @@ class Prices:
     """The price table; `current` reads it with one query, and is remembered by batches."""
 
     micros: Mapping[tuple[str, str], int]
+    # Of a number nothing is asked unless its country matters.
+    _has_countries: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_has_countries", any(country for _channel, country in self.micros))
 
     @classmethod
     def current(cls) -> Prices:
@@ -42,10 +47,6 @@ class Prices:
         """The price of one SMS segment to `country`, "" for any."""
         own = self.micros.get((Channel.SMS, country))
         return self.micros.get((Channel.SMS, ""), 0) if own is None else own
-
-    @property
-    def _has_countries(self) -> bool:
-        return any(country for _channel, country in self.micros)
 
 
 def in_money(micros: int, currency: str) -> str:

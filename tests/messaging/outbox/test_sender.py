@@ -484,6 +484,32 @@ class TestFlowControl:
         assert send(DAY + timedelta(seconds=59)) == {}
         assert send(DAY + timedelta(seconds=60)) == {"sent": 19}  # a probe that closes it, and the rest
 
+    def test_a_claim_of_which_nothing_was_sent_does_not_show_that_the_provider_works(
+        self, fake: type[FakeProvider]
+    ) -> None:
+        fake.traits = replace(fake.traits, in_flight=40)
+        fake.answers = [Uncertain("500")] * 40
+        barred = message()
+        suppress("sms", barred.address, scope="all", cause="stop", now=DAY)
+        message(is_literal=False, body="", source_body="Code {{ coupon.code }}")
+        for _ in range(40):
+            customer = CustomerFactory()
+            opt_in(customer, "promotions")
+            promotion(customer)
+        assert send() == {"withheld": 1, "failed": 1, "unknown": 10}
+
+    def test_a_few_calls_without_an_answer_do_not_show_it_either(self, fake: type[FakeProvider]) -> None:
+        fake.traits = replace(fake.traits, in_flight=40)
+        fake.answers = [Uncertain("500")] * 40
+        for _ in range(3):
+            message()
+        for _ in range(40):
+            customer = CustomerFactory()
+            opt_in(customer, "promotions")
+            promotion(customer)
+        assert send() == {"unknown": 13}
+        assert len(fake.calls) == 13
+
     def test_no_connection_costs_no_attempt(self, fake: type[FakeProvider]) -> None:
         fake.answers = [NeverSent("connection refused")] * 10
         for _ in range(30):
