@@ -1,6 +1,7 @@
 """The pages for when something is amiss. They ask nothing of the database, which may be what is amiss."""
 
-import orjson
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
@@ -9,9 +10,12 @@ from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from crm.api import problems
 from crm.lib.tracing import request_id
 
 PROGRAM_PATHS = ("/api/", "/v1/")
+# What programs are told instead of a page, by status.
+_CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 429: "rate_limited", 500: "internal"}
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -59,10 +63,8 @@ def _answer(
     request: HttpRequest, status: int, title: str | Promise, advice: str | Promise, *, number: str = ""
 ) -> HttpResponse:
     if request.path.startswith(PROGRAM_PATHS):
-        problem = {"type": "about:blank", "title": str(title), "status": status, "detail": str(advice)}
-        if number:
-            problem["request_id"] = number
-        return HttpResponse(orjson.dumps(problem), content_type="application/problem+json", status=status)
+        more: dict[str, Any] = {"id": number} if number else {}
+        return problems.answer(_CODES[status], detail=advice, **more)
     # Without the request, so that no context processor runs.
     context = {
         "title": title,

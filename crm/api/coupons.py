@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api.base import Noun
-from crm.api.errors import PROBLEMS, Problem
+from crm.api.errors import Problem
 from crm.api.fields import CustomerField, Given, PurchaseField, Shape, checked
 from crm.api.lookups import customer_behind
+from crm.api.problems import PROBLEMS
 from crm.lib.paging import Sort
 from crm.models import Coupon
 from crm.models.coupon import STATES, as_code

@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from crm.api.base import Door
-from crm.api.errors import PROBLEMS
+from crm.api.problems import PROBLEMS
 
 
 class Schema(SpectacularAPIView):

@@ -8,8 +8,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from crm.api.errors import CONTENT_TYPE
 from crm.api.idempotency import HEADER
+from crm.api.problems import CONTENT_TYPE
 
 Direction = Literal["request", "response"]
 

@@ -8,17 +8,16 @@ behind the door; what is not is answered with a problem (RFC 9457) and counted.
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from crm.api.errors import CONTENT_TYPE, PROBLEMS
+from crm.api import problems
 from crm.lib.bodies import BodyTooLarge, BodyUnreadable, read_body
 from crm.lib.clients import address_of
 from crm.lib.tracing import request_id
@@ -48,15 +47,15 @@ def door(request: HttpRequest, token: str, what: str = "") -> HttpResponse:
     if request.method == "HEAD":
         return HttpResponse()  # some ask first whether anybody is at home
     if request.method not in METHODS:
-        return _problem("method_not_allowed", headers={"Allow": ", ".join((*METHODS, "HEAD"))})
+        return _refuse("method_not_allowed", headers={"Allow": ", ".join((*METHODS, "HEAD"))})
     try:
         return _let_in(request, token, what or What.HOOK)
     except (OperationalError, InterfaceError):
         logger.exception("the database does not answer")
-        return _problem("db_unavailable", headers={"Retry-After": "5"})
+        return _refuse("db_unavailable", headers={"Retry-After": "5"})
     except Exception:
         logger.exception("a call to a door failed")
-        return _problem("internal", id=request_id.get())
+        return _refuse("internal", id=request_id.get())
 
 
 def _let_in(request: HttpRequest, token: str, door: str) -> HttpResponse:
@@ -71,7 +70,7 @@ def _let_in(request: HttpRequest, token: str, door: str) -> HttpResponse:
         logger.info("a call to the doors of %s was refused: %s", name or "nobody", refused.code)
         calls.note_refusal(channel=name, code=refused.code, address=address_of(request), now=now)
         # Nobody learns from the answer whether there is such a channel.
-        return _problem(refused.code, "" if isinstance(refused, NoSuchDoor) else str(refused))
+        return _refuse(refused.code, detail="" if isinstance(refused, NoSuchDoor) else str(refused))
     return HttpResponse(thanks.body, content_type=thanks.content_type)
 
 
@@ -94,17 +93,8 @@ def _call(request: HttpRequest, channel: ChannelSettings, what: What) -> Call:
     )
 
 
-def _problem(code: str, detail: str = "", headers: dict[str, str] | None = None, **more: str) -> JsonResponse:
-    status, meaning = PROBLEMS[code]
-    body = {
-        "type": settings.SITE_URL + reverse("api:problem", args=[code]),
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail or str(meaning),
-        **more,
-    }
-    response = JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+def _refuse(code: str, **said: Any) -> JsonResponse:
+    response = problems.answer(code, **said)
     # Django would log the address, and the token in it is a secret.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

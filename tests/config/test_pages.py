@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 
 from config.urls import handler400, handler403, handler404, handler500  # noqa: F401 - the URL map under test
 
@@ -27,6 +27,7 @@ urlpatterns = [
     path("refuses", refuses),
     path("suspects", suspects),
     path("api/v1/fails", fails),
+    path("api/", include("crm.api.urls")),  # an answer says under its address there what it means
 ]
 
 
@@ -63,11 +64,15 @@ def test_programs_are_answered_in_their_own_words(client):
     client.raise_request_exception = False
 
     failed = client.get("/api/v1/fails", headers={"X-Request-Id": "order-4712"})
-    missing = client.get("/api/v1/nowhere")
+    missing = client.get("/v1/nowhere")
 
     assert failed.headers["Content-Type"] == missing.headers["Content-Type"] == "application/problem+json"
-    assert (failed.status_code, failed.json()["request_id"]) == (500, "order-4712")
-    assert (missing.status_code, missing.json()["title"]) == (404, "There is nothing here")
+    assert (failed.status_code, failed.json()["id"]) == (500, "order-4712")
+    assert [answer.json()["code"] for answer in (failed, missing)] == ["internal", "not_found"]
+    assert (missing.status_code, missing.json()["detail"]) == (
+        404,
+        "The address may be mistyped, or the record gone.",
+    )
 
 
 def test_a_form_that_lost_its_token_says_how_to_go_on(client):

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from crm.api.errors import PROBLEMS
+from crm.api.problems import PROBLEMS
 from crm.models import ApiKey, Customer, User
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, UserFactory
