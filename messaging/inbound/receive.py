@@ -14,7 +14,7 @@ from crm.models import Channel, Customer, Ticket, User
 from crm.services import identities, tickets
 from crm.services.identities import Identities
 from messaging.channels.calls import InboundIn, Kind
-from messaging.inbound import keywords, markup, obeying, quoting, threads
+from messaging.inbound import keywords, markup, obeying, ours, quoting, threads
 from messaging.inbound.keywords import Reading, Words
 from messaging.models import InboundMessage, MessagingSettings, Suppression
 from messaging.models.suppression import hash_address
@@ -34,20 +34,23 @@ def receive(inbound: InboundIn, *, channel: str, now: datetime) -> InboundMessag
     Take in what somebody did on a channel; the same (provider, provider_id) again is the same message, always.
 
     STOP, START and HELP are obeyed, each with one answer. Anything else continues the ticket it belongs to, or opens
-    one. A sender we do not know becomes a customer whose first source is the channel. An automatic letter is kept,
-    opens nothing and gets no answer, so that two machines never write to each other.
+    one. A sender we do not know becomes a customer whose first source is the channel. An automatic letter, and one from
+    an address of our own, is kept, opens nothing and gets no answer, so that two machines never write to each other.
     """
     row = _row(inbound, channel, now)
+    who = _identities(channel, row.from_address)
+    if who:
+        row.from_address = who.phone or who.email or who.line_id
+    if inbound.is_automatic or ours.is_ours(channel, row.from_address):
+        row.reading = Reading.AUTOMATIC
     if not bulk.insert_new(InboundMessage, [row], unique=("provider", "provider_id")):
         return InboundMessage.objects.get(provider=row.provider, provider_id=row.provider_id)
-    who = _identities(channel, row.from_address)
     if who is None:
         return row  # nobody to file it under: it stays in the list of inbound messages
-    row.from_address = who.phone or who.email or who.line_id
-    if inbound.is_automatic or inbound.kind == Kind.LEFT:
+    if row.reading == Reading.AUTOMATIC or inbound.kind == Kind.LEFT:
         row.customer = _known(who)
-    if inbound.is_automatic:
-        row.reading = Reading.AUTOMATIC
+    if row.reading == Reading.AUTOMATIC:
+        pass  # kept, and that is all
     elif inbound.kind == Kind.LEFT:
         row.reading = Reading.LEFT
         obeying.let_go(row, row.customer, now=now)
@@ -152,7 +155,7 @@ def _file(
 
 
 def _identities(channel: str, address: str) -> Identities | None:
-    """The sender's address in its one form; None when it cannot be answered ("AIS-Info")."""
+    """The sender's address in its one form; None when it cannot be answered ("AIS-Info"), or there is none."""
     try:
         return identities.clean(
             phone=address if channel == Channel.SMS else "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,11 +20,33 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.encoding import force_str
 from django.utils.http import parse_header_parameters
 
+from messaging.texts import charsets
+
 MOST_PARTS = 1_000
+# Texts that are a whole letter: Mailgun's, SendGrid's.
+_LETTERS = frozenset({"body-mime", "email"})
+# SendGrid's list of the charsets that the other texts are in.
+_CHARSETS = "charsets"
 
 
 class InvalidForm(ValueError):
     """It is no multipart form, or one of too many parts."""
+
+
+class RawLetter(str):
+    """A letter as it came: whoever encodes it gets its own bytes back, which need not be UTF-8."""
+
+    __slots__ = ("raw",)
+    raw: bytes
+
+    @classmethod
+    def of(cls, raw: bytes) -> RawLetter:
+        letter = cls(raw.decode(errors="replace"))
+        letter.raw = raw
+        return letter
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return self.raw
 
 
 def read_multipart(body: bytes, content_type: str) -> tuple[QueryDict, MultiValueDict[str, SimpleUploadedFile]]:
@@ -35,13 +58,28 @@ def read_multipart(body: bytes, content_type: str) -> tuple[QueryDict, MultiValu
         django.http.multipartparser.MultiPartParserError
     """
     texts, files = QueryDict(mutable=True), MultiValueDict[str, SimpleUploadedFile]()
+    raw: list[tuple[str, bytes]] = []
     for kind, disposition, headers, content in _parts(body, content_type):
         name = force_str(disposition.get("name", b""), errors="replace")
         if kind == FILE:
             files.appendlist(name, _file(disposition, headers, content))
         else:
-            texts.appendlist(name, content.decode(texts.encoding, "replace"))
+            raw.append((name, content))
+    declared = _declared(dict(raw).get(_CHARSETS, b""))
+    for name, content in raw:
+        if name != _CHARSETS:
+            text = RawLetter.of(content) if name in _LETTERS else charsets.decode(content, declared.get(name, ""))
+            texts.appendlist(name, text)
     return texts, files
+
+
+def _declared(raw: bytes) -> Mapping[str, str]:
+    """The charset of each text, where the form says it."""
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: str(charset) for name, charset in said.items()} if isinstance(said, dict) else {}
 
 
 def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any], bytes]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import EventType, RejectReason
 from django.core.handlers.wsgi import WSGIRequest
@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from messaging.channels.base import News, ReceiptIn
 from messaging.channels.calls import BadSignature, Call, Heard, NoSuchDoor, StaleCall, UnreadableCall, What
+from messaging.providers.anymail.bounds import MOST_PARTS, has_too_many_parts
 from messaging.providers.anymail.esps import Settings
 from messaging.providers.anymail.forms import read_multipart
 from messaging.providers.anymail.reading import read_letter
@@ -50,14 +51,18 @@ def hear(call: Call, settings: Settings, *, now: datetime) -> Heard:
         messaging.channels.calls.Refused
     """
     view = _view(call, settings)
-    request = _request(call)
     try:
+        request = _request(call)
         view.run_validators(request)
+        signed_at = _signed_at(call, request, settings)
     except AnymailWebhookValidationFailure as error:
         raise BadSignature from error
     except Exception as error:
         raise UnreadableCall("the body cannot be read") from error
-    _refuse_stale(call, request, settings, now)
+    if signed_at is not None and abs(now - signed_at) > MAX_SKEW:
+        raise StaleCall
+    if has_too_many_parts(call.body):
+        raise UnreadableCall(f"a letter of more than {MOST_PARTS:,} parts")
     try:
         events = view.parse_events(request)
         if call.what == What.INBOUND:
@@ -103,29 +108,25 @@ def _request(call: Call) -> Any:
     request: Any = WSGIRequest(environ)
     request._body = call.body
     if request.content_type == "multipart/form-data":
-        try:
-            request._post, request._files = read_multipart(call.body, call.headers.get("content-type", ""))
-        except Exception as error:
-            raise UnreadableCall("the form cannot be read") from error
+        request._post, request._files = read_multipart(call.body, call.headers.get("content-type", ""))
     return request
 
 
-def _refuse_stale(call: Call, request: Any, settings: Settings, now: datetime) -> None:
-    """Where the time of a call is signed, it is looked at."""
-    signed_at = None
+def _signed_at(call: Call, request: Any, settings: Settings) -> datetime | None:
+    """
+    When the call was signed, where that is covered by the signature; None where it is not.
+
+    Raises:
+        Exception: it does not say, or not in seconds since 1970.
+    """
     if settings.esp == "sendgrid" and settings.service.signing_key(call.what) in settings.settings:
-        signed_at = request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp")
+        said = request.headers["X-Twilio-Email-Event-Webhook-Timestamp"]
     elif settings.esp == "mailgun":
         is_json = request.content_type == "application/json"
-        signed_at = orjson.loads(call.body)["signature"]["timestamp"] if is_json else request.POST["timestamp"]
-    if signed_at is None:
-        return
-    try:
-        at = datetime.fromtimestamp(int(signed_at), UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise UnreadableCall("the timestamp is no time") from error
-    if abs(now - at) > MAX_SKEW:
-        raise StaleCall
+        said = json.loads(call.body)["signature"]["timestamp"] if is_json else request.POST["timestamp"]
+    else:
+        return None
+    return datetime.fromtimestamp(int(said), UTC)
 
 
 def _receipts(event: Any, now: datetime) -> Iterator[ReceiptIn]:

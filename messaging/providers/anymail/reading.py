@@ -8,65 +8,110 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from messaging.channels.calls import FileIn, InboundIn, UnreadableCall
+from anymail.exceptions import AnymailInvalidAddress
+
+from messaging.channels.calls import FileIn, InboundIn
+from messaging.texts import charsets
 
 _ID = re.compile(r"<[^<>\s]+>")
 # RFC 3834, and what answering machines say that do not know it.
-_MACHINES = re.compile(r"^(mailer-daemon|postmaster|no-?reply)@", re.IGNORECASE)
+_MACHINES = re.compile(r"^(mailer-daemon|postmaster|(no|do-?not)[-_]?reply|bounces?([-+=].*)?)@", re.IGNORECASE)
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
+# No person's mail program writes these.
+_OF_MACHINES = ("X-Autoreply", "X-Autorespond", "X-Failed-Recipients", "List-Id")
+# What a part without a name is called.
+_NAMES = {"text/calendar": "invite.ics", "message/rfc822": "message.eml"}
 
 
 def read_letter(event: Any, *, provider: str, now: datetime) -> InboundIn:
-    """
-    Raises:
-        UnreadableCall: it names no sender.
-    """
+    """The letter; `from_address` is "" when it names no sender."""
     message = event.message
-    sender = _sender(message)
-    if not sender:
-        raise UnreadableCall("the letter has no sender")
+    address, name = _sender(message)
     message_id = next(iter(_ids(message["Message-ID"])), "")
+    texts, pages, files = _contents(message)
     return InboundIn(
         provider=provider,
         provider_id=_own_id(message_id, event),
-        from_address=sender[0],
-        from_name=sender[1],
-        to=str(message.envelope_recipient or next((it.addr_spec for it in message.to), "")),
+        from_address=address,
+        from_name=name,
+        to=str(message.envelope_recipient or next(iter(_addresses(message, "To")), ("", ""))[0]),
         at=event.timestamp or now,
         subject=str(message.subject or ""),
-        body=message.text or "",
-        html=message.html or "",
+        body="\n".join(texts),
+        html="\n".join(pages),
         message_id=message_id,
         references=[*_ids(message["References"]), *_ids(message["In-Reply-To"])],
-        files=list(_files(message)),
-        is_automatic=_is_automatic(message, sender[0]),
+        files=files,
+        is_automatic=_is_automatic(message, address),
     )
 
 
-def _sender(message: Any) -> tuple[str, str] | None:
-    """Address and name; the first of several."""
-    found = message.from_email
-    first = found[0] if isinstance(found, list) and found else found
-    if first:
-        return first.addr_spec, first.display_name or ""
-    return (message.envelope_sender, "") if message.envelope_sender else None
+def _sender(message: Any) -> tuple[str, str]:
+    """Address and name: the first of several, else whom the envelope names; empty for nobody."""
+    return next(iter(_addresses(message, "From")), (_bare(message.envelope_sender), ""))
+
+
+def _addresses(message: Any, header: str) -> list[tuple[str, str]]:
+    """The addresses in a header, each with its name; none when it makes no sense."""
+    try:
+        found = message.get_address_header(header)
+    except (AnymailInvalidAddress, ValueError, RecursionError):
+        return []
+    return [(address.addr_spec, address.display_name or "") for address in found if address.addr_spec]
+
+
+def _bare(path: object) -> str:
+    """An envelope's sender, without the angle brackets that some services leave around it."""
+    return str(path or "").strip().removeprefix("<").removesuffix(">")
 
 
 def _own_id(message_id: str, event: Any) -> str:
     """The letter's own id, since services tell of one letter under several; else the service's."""
     own = message_id or str(event.event_id or "") or hashlib.sha256(event.message.as_bytes()).hexdigest()
-    return own if len(own) <= 200 else hashlib.sha256(own.encode()).hexdigest()
+    return own if len(own) <= 200 else hashlib.sha256(own.encode(errors="replace")).hexdigest()
 
 
 def _ids(header: Any) -> list[str]:
     return _ID.findall(str(header or ""))
 
 
-def _files(message: Any) -> Iterator[FileIn]:
-    for part in [*message.attachments, *message.inlines]:
-        if part.get_content_maintype() == "multipart":
-            continue
-        yield FileIn(part.get_filename() or "", part.get_content_type(), part.get_content_bytes() or b"")
+def _contents(message: Any) -> tuple[list[str], list[str], list[FileIn]]:
+    """
+    What a letter says, as text and as HTML, and what is attached: whatever else is in it, declared so or not.
+
+    Some programs write on in a part of its own behind a picture.
+    """
+    texts: list[str] = []
+    pages: list[str] = []
+    files: list[FileIn] = []
+    for part in _leaves(message):
+        kind = part.get_content_type()
+        is_said = kind in ("text/plain", "text/html") and not part.get_filename() and not part.is_attachment()
+        raw = _bytes(part)
+        if not is_said:
+            files.append(FileIn(part.get_filename() or _NAMES.get(kind, ""), kind, raw))
+        elif text := charsets.decode(raw, part.get_content_charset("")):
+            (texts if kind == "text/plain" else pages).append(re.sub(r"\r\n?", "\n", text))
+    return texts, pages, files
+
+
+def _leaves(part: Any) -> Iterator[Any]:
+    """The parts that have a content of their own; a letter in a letter is one."""
+    if part.get_content_maintype() != "multipart":
+        yield part
+    elif part.is_multipart():
+        for inner in part.get_payload():
+            yield from _leaves(inner)
+
+
+def _bytes(part: Any) -> bytes:
+    """Its content; b"" for what cannot be made out."""
+    try:
+        if part.get_content_maintype() == "message" and part.is_multipart():
+            return b"\n".join(inner.as_bytes() for inner in part.get_payload())
+        return part.get_payload(decode=True) or b""
+    except (ValueError, LookupError, RecursionError):
+        return b""
 
 
 def _is_automatic(message: Any, sender: str) -> bool:
@@ -75,10 +120,9 @@ def _is_automatic(message: Any, sender: str) -> bool:
     return (
         automatic
         or str(message["Precedence"] or "").strip().lower() in _BULK
-        or message["X-Autoreply"] is not None
-        or message["X-Autorespond"] is not None
-        or message["List-Id"] is not None
+        or any(message[name] is not None for name in _OF_MACHINES)
         or str(message["Return-Path"] or "").strip() == "<>"
+        or message.envelope_sender in ("", "<>")
         or message.get_content_type() == "multipart/report"
         or _MACHINES.match(sender) is not None
     )

@@ -9,7 +9,7 @@ from crm.models import Customer, Event, Ticket, TicketMessage
 from crm.services import tickets
 from messaging.channels.calls import FileIn, InboundIn
 from messaging.inbound.receive import receive
-from messaging.models import InboundMessage, Message, Suppression
+from messaging.models import ChannelSettings, InboundMessage, Message, Suppression
 from messaging.rendering.reply_addresses import reply_address
 from tests.factories.crm import NOON, CustomerFactory, PurchaseFactory, TicketFactory, UserFactory
 
@@ -180,6 +180,27 @@ class TestMachines:
     def test_nor_makes_its_sender_a_customer(self) -> None:
         assert letter(from_address="mailer-daemon@mx.example", is_automatic=True).customer is None
         assert not Customer.objects.exists()
+
+    def test_nor_wants_a_look_when_its_sender_is_no_address(self) -> None:
+        assert letter(from_address="mailer-daemon", is_automatic=True).reading == "auto"
+
+    def test_a_letter_of_nobody_is_for_a_person_to_look_at(self) -> None:
+        row = letter(from_address="")
+        assert (row.reading, row.customer, row.wants_a_look) == ("message", None, True)
+
+    @pytest.mark.parametrize("address", ["Shop@localhost", "baan@shop.example", "t-1@reply.shop.example"])
+    def test_a_letter_of_our_own_is_answered_by_nobody(self, address: str) -> None:
+        row = ChannelSettings.objects.get(channel="email")
+        row.sender, row.config = "Baan <baan@shop.example>", {"reply_domain": "reply.shop.example"}
+        row.save()
+        assert (letter("STOP", from_address=address).reading, Customer.objects.count()) == ("auto", 0)
+        assert not Ticket.objects.exists()
+        assert not Message.objects.exists()
+
+    def test_so_is_a_text_from_our_own_number(self) -> None:
+        ChannelSettings.objects.filter(channel="sms").update(sender="081 234 5678")
+        text = InboundIn(provider="x", provider_id="1", from_address="+66812345678", at=NOON, body="STOP")
+        assert receive(text, channel="sms", now=NOON).reading == "auto"
 
 
 class TestWords:
