@@ -16,7 +16,7 @@ class WiringConfig(AppConfig):
     def ready(self) -> None:
         # The doctor speaks of the ground before what stands on it.
         import_module("config.checks")
-        # Every app's receivers.py, contributions.py and checks.py is imported here, nowhere else.
-        autodiscover_modules("receivers", "contributions", "checks")
+        # Every app's receivers.py, contributions.py, checks.py and invariants.py is imported here, nowhere else.
+        autodiscover_modules("receivers", "contributions", "checks", "invariants")
         bell.connect(import_module("config.bells").enqueue)
         spare_garbage_collection()
