@@ -6,7 +6,6 @@ Each fault is told where it stands, by path and step.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,13 +27,12 @@ from journeys.flows.definition import (
 )  # fmt: skip
 from journeys.flows.steps import AnyStep, Coupon, Enrol, MoveStage, Send, Unenrol, Wait, WaitEvent, WaitRule, Webhook
 from journeys.models import Flow, FlowVersion, Stage
-from messaging.models import TemplateVersion
+from messaging.rendering.letters import live_texts
 from messaging.rendering.shortening import LinkRules
 from messaging.texts import liquid
 from messaging.texts.mjml import MAX_COMPILED
 
 COUPON = "coupon"
-Texts = Mapping[tuple[str, str], list[str]]  # (template, channel) → what its published version says
 
 
 def faults_in_shop(definition: Definition, *, slug: str) -> Iterator[Fault]:
@@ -119,7 +117,7 @@ def _messages(definition: Definition, steps: Steps) -> Iterator[Fault]:
     if not sends:
         return
     topics = set(Topic.objects.values_list("slug", flat=True))
-    texts = _texts({step.template for _path, step in sends if step.template})
+    texts = live_texts({step.template for _path, step in sends if step.template})
     knows, rules = _Known(definition), LinkRules.current()
     for path, step in sends:
         brought = knows.at(step) | {"links": _Whatever()}
@@ -160,19 +158,6 @@ class _Known:
     def at(self, step: AnyStep) -> dict[str, Any]:
         coupon = {COUPON: dict.fromkeys(TEMPLATE_NAMES, "…")} if step.id in self._with_coupon else {}
         return self._always | coupon
-
-
-def _texts(templates: set[str]) -> Texts:
-    """What the newest published versions of these templates say, in all their languages."""
-    newest: dict[tuple[str, str], TemplateVersion] = {}
-    versions = TemplateVersion.objects.published().filter(template__slug__in=templates).order_by("number")
-    for version in versions.select_related("template").prefetch_related("variants"):
-        newest[version.template.slug, version.template.channel] = version
-    said: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for key, version in newest.items():
-        for variant in version.variants.all():
-            said[key] += [variant.subject, variant.final_body, variant.final_html]
-    return said
 
 
 def _text_faults(path: str, step: str, texts: list[str], brought: Mapping[str, Any]) -> Iterator[Fault]:

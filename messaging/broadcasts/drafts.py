@@ -15,8 +15,9 @@ from crm.models import Channel, Topic, User
 from crm.rules import InvalidRule, parse_rule
 from crm.rules.leaves.segments import segment_faults
 from messaging.broadcasts import audience
-from messaging.models import Broadcast, BroadcastVariant, ChannelSettings, TemplateVersion
+from messaging.models import Broadcast, BroadcastVariant, ChannelSettings
 from messaging.models.broadcast import MOST_VARIANTS
+from messaging.rendering.letters import live_texts
 from messaging.rendering.shortening import LinkRules
 from messaging.texts import liquid, variables
 from messaging.texts.mjml import MAX_COMPILED
@@ -252,7 +253,7 @@ def obstacles(broadcast: Broadcast, *, now: datetime) -> list[Fault]:
         if name not in set_up:
             words = _("%(channel)s is not set up.") % {"channel": Channel(name).label}
             found.append(Fault("channel", "not_set_up", words))
-    published = _published({text.template for text in texts})
+    published = live_texts({text.template for text in texts} - {""})
     for index, text in enumerate(texts):
         found += _text_faults(f"variants.{index}", text, broadcast.channels, published)
     return found
@@ -282,18 +283,6 @@ def _trial_faults(broadcast: Broadcast, texts: Sequence[BroadcastVariant]) -> It
         )  # fmt: skip
     if broadcast.winner_by == WinnerBy.GOAL and not broadcast.winner_goal:
         yield Fault("winner_goal", "required", _("What are they to do?"))
-
-
-def _published(slugs: set[str]) -> Mapping[tuple[str, str], list[str]]:
-    """The texts of what is live, by (slug, channel): of each template all its languages."""
-    newest: dict[tuple[str, str], TemplateVersion] = {}
-    rows = TemplateVersion.objects.published().filter(template__slug__in=slugs - {""}).select_related("template")
-    for version in rows.prefetch_related("variants").order_by("number"):
-        newest[version.template.slug, version.template.channel] = version
-    return {
-        key: [part for row in version.variants.all() for part in (row.subject, row.body, row.html) if part]
-        for key, version in newest.items()
-    }
 
 
 def _text_faults(

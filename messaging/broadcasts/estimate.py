@@ -20,7 +20,7 @@ from django.db.models.functions import Cast
 
 from crm.lib.among import Among
 from crm.lib.zones import zone
-from crm.models import Channel, Consent, Customer, Shop, Ticket, User
+from crm.models import Consent, Customer, Shop, Ticket, User
 from messaging.broadcasts import audience, lots
 from messaging.broadcasts.expansion import request_for
 from messaging.channels.reasons import Reason
@@ -28,7 +28,8 @@ from messaging.models import Broadcast, BroadcastVariant, ChannelSettings, Messa
 from messaging.models.suppression import hash_address
 from messaging.outbox import policy
 from messaging.outbox.facts import LOOK_BACK, Rules
-from messaging.outbox.queue import Desk
+from messaging.outbox.queue import ADDRESS_COLUMNS, Desk
+from messaging.outbox.ways import Way, choose
 from messaging.rendering.letters import CannotCompose, Letter, Letters
 from messaging.selectors.prices import Prices
 from messaging.selectors.recipients import recipients
@@ -185,16 +186,11 @@ class _Judge:
     def __init__(self, broadcast: Broadcast, now: datetime) -> None:
         self._now = now
         self._rules = Rules.current()
-        self._channels = [
-            name
-            for name in broadcast.channels
-            if name in set(ChannelSettings.objects.values_list("channel", flat=True))
-        ]
+        self._channels = set(ChannelSettings.objects.values_list("channel", flat=True))
         self._facts = {
             name: policy.MessageFacts(name, broadcast.topic.slug, broadcast.topic.is_marketing)
             for name in broadcast.channels
         }
-        self._is_marketing = broadcast.topic.is_marketing
         self._suppressed: dict[str, dict[str, set[str]]] = {name: {} for name in broadcast.channels}
         standing = Suppression.objects.standing().filter(channel__in=broadcast.channels)
         for channel, address, scope in standing.values_list("channel", "address_hash", "scope").iterator():
@@ -202,31 +198,23 @@ class _Judge:
 
     def judge(self, person: _Person, sent: Sequence[datetime]) -> tuple[str, Reason | None]:
         """(the channel they are reached on, why they are not)."""
-        channel, address = self._way(person)
-        if not address:
-            return channel, Reason.UNREACHABLE
-        consent = person[f"consent_{channel}"]
-        known = self._suppressed[channel]
-        scopes = known.get(hash_address(channel, address), set()) if known else set()
-        needs_no_judge = consent == "in" or (consent is None and not self._is_marketing)
-        if needs_no_judge and not scopes and not sent and not person["complaining"]:
-            return channel, None
+        way = choose(self._looked_at(person, channel) for channel in self._facts)
+        if way.fault or not (sent or person["complaining"]):
+            return way.channel, way.fault
         facts = policy.CustomerFacts(
             zone=zone(person["time_zone"], self._rules.shop.time_zone).key, country=self._rules.shop.country,
-            consent=consent, suppressed=frozenset(scopes), open_complaint=person["complaining"], sent=sent,
+            consent=person[f"consent_{way.channel}"], open_complaint=person["complaining"], sent=sent,
         )  # fmt: skip
-        decision = policy.decide(self._facts[channel], facts, self._rules.policy, self._now)
-        return channel, decision.reason if isinstance(decision, policy.Withhold) else None
+        decision = policy.decide(self._facts[way.channel], facts, self._rules.policy, self._now)
+        return way.channel, decision.reason if isinstance(decision, policy.Withhold) else None
 
-    def _way(self, person: _Person) -> tuple[str, str]:
-        for name in self._channels:
-            address = person[_ADDRESS[Channel(name)]]
-            if address:
-                return name, address
-        return "", ""
-
-
-_ADDRESS = {Channel.SMS: "number", Channel.EMAIL: "email", Channel.LINE: "line_id"}
+    def _looked_at(self, person: _Person, channel: str) -> Way:
+        address = person[ADDRESS_COLUMNS[channel]]
+        if not address or channel not in self._channels:
+            return Way(channel, "", Reason.UNREACHABLE)
+        known = self._suppressed[channel]
+        scopes = known.get(hash_address(channel, address), ()) if known else ()
+        return Way(channel, address, policy.wishes(self._facts[channel], person[f"consent_{channel}"], scopes))
 
 
 # --- What it takes -----------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ from messaging.channels.base import (
 )
 from messaging.channels.reasons import Reason
 from messaging.models import Attempt, ChannelSettings, Message, ShortLink
-from messaging.outbox import announce, claims, clearance, flow, results, threads
+from messaging.outbox import announce, claims, clearance, flow, policy, results, threads
 from messaging.outbox.claims import Claim
 from messaging.outbox.clearance import SOON
-from messaging.outbox.facts import Rules, consents_of, suppressions_of
+from messaging.outbox.facts import Rules, Wishes, message_facts
 from messaging.outbox.results import Call
 from messaging.outbox.threads import ALONE, Thread
 from messaging.rendering import links
@@ -252,17 +252,16 @@ def _still_ours(ids: Collection[int], token: str) -> set[int]:
 
 def _wishes(messages: Sequence[Message]) -> dict[int, Reason]:
     """Whom nothing is to be sent after all, and why, by message: they have asked us to stop, or withdrawn consent."""
-    consents, suppressed = consents_of(messages), suppressions_of(messages)
-    found: dict[int, Reason] = {}
-    for message in messages:
-        scopes = suppressed.get((message.channel, message.address_hash), ())
-        if message.is_answer:
-            continue
-        if "all" in scopes or (scopes and message.lane == Message.Lane.MARKETING):
-            found[message.pk] = Reason.SUPPRESSED
-        elif consents.get((message.customer_id, message.channel, message.topic_id)) == "out":
-            found[message.pk] = Reason.OPTED_OUT
-    return found
+    known = Wishes.about(messages)
+    found = {
+        message.pk: policy.wishes(
+            message_facts(message),
+            known.consent(message.customer_id, message.channel, message.topic_id),
+            known.suppressed(message.channel, message.address_hash),
+        )
+        for message in messages
+    }
+    return {pk: reason for pk, reason in found.items() if reason}
 
 
 def _put_text(message: Message, letter: Letter, now: datetime) -> None:

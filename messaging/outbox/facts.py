@@ -56,8 +56,7 @@ def customer_facts(
     messages: Sequence[Message], people: Mapping[int, Addressee], rules: Rules, now: datetime
 ) -> list[policy.CustomerFacts]:
     """The `people` behind `messages`, by id, as far as each message is concerned; at most four queries."""
-    consents = consents_of(messages)
-    suppressed = suppressions_of(messages)
+    wishes = Wishes.about(messages)
     marketing = {message.customer_id for message in messages if message.lane == Message.Lane.MARKETING}
     complaining = _complaining(marketing) if marketing and rules.policy.pause_on_complaint else set()
     sent = _sent(marketing, now) if marketing and rules.policy.caps else {}
@@ -68,8 +67,8 @@ def customer_facts(
             has_address=bool(message.address),
             erased=customer.erased_at is not None,
             merged=customer.merged_into_id is not None,
-            consent=consents.get((message.customer_id, message.channel, message.topic_id)),
-            suppressed=frozenset(suppressed.get((message.channel, message.address_hash), ())),
+            consent=wishes.consent(message.customer_id, message.channel, message.topic_id),
+            suppressed=wishes.suppressed(message.channel, message.address_hash),
             open_complaint=message.customer_id in complaining,
             # Itself apart: an earlier try of the same message is the same message.
             sent=[at for pk, at in sent.get(message.customer_id, ()) if pk != message.pk],
@@ -79,27 +78,45 @@ def customer_facts(
     ]
 
 
-def consents_of(messages: Sequence[Message]) -> dict[tuple[int, str, int], policy.ConsentState]:
-    """By customer, channel and topic; one query."""
-    rows = Consent.objects.filter(
-        Among("customer", {message.customer_id for message in messages}),
-        channel__in={message.channel for message in messages},
-        topic__in={message.topic_id for message in messages},
-    )
-    return {
-        (customer, channel, topic): "in" if state == "in" else "out"
-        for customer, channel, topic, state in rows.values_list("customer", "channel", "topic", "state")
-    }
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the people of a batch have said they want, and what their addresses bear; two queries."""
 
+    _consents: Mapping[tuple[int, str, int], policy.ConsentState]
+    _suppressed: Mapping[tuple[str, str], Collection[str]]
 
-def suppressions_of(messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
-    """The scopes in which addresses are suppressed, by channel and hash; one query."""
-    hashes = {message.address_hash for message in messages} - {""}
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    rows = Suppression.objects.standing().filter(Among("address_hash", hashes))
-    for channel, address, scope in rows.values_list("channel", "address_hash", "scope"):
-        found[channel, address].add(scope)
-    return found
+    @classmethod
+    def about(cls, messages: Sequence[Message]) -> Wishes:
+        """All that these messages must heed."""
+        return cls.read(
+            {message.customer_id for message in messages},
+            {message.channel for message in messages},
+            {message.topic_id for message in messages},
+            {message.address_hash for message in messages} - {""},
+        )
+
+    @classmethod
+    def read(
+        cls, customer_ids: Collection[int], channels: Collection[str], topic_ids: Collection[int],
+        address_hashes: Collection[str],
+    ) -> Wishes:  # fmt: skip
+        consents = Consent.objects.filter(
+            Among("customer", customer_ids), channel__in=channels, topic__in=topic_ids
+        ).values_list("customer", "channel", "topic", "state")
+        standing = Suppression.objects.standing().filter(Among("address_hash", address_hashes))
+        suppressed: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for channel, address, scope in standing.values_list("channel", "address_hash", "scope"):
+            suppressed[channel, address].add(scope)
+        return cls(
+            {(who, how, what): "in" if state == "in" else "out" for who, how, what, state in consents}, suppressed
+        )
+
+    def consent(self, customer_id: int, channel: str, topic_id: int) -> policy.ConsentState | None:
+        return self._consents.get((customer_id, channel, topic_id))
+
+    def suppressed(self, channel: str, address_hash: str) -> frozenset[str]:
+        """The scopes in which an address is suppressed."""
+        return frozenset(self._suppressed.get((channel, address_hash), ()))
 
 
 def _complaining(customer_ids: Collection[int]) -> set[int]:

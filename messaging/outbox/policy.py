@@ -8,7 +8,7 @@ backtest ask the same function under their own clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from functools import lru_cache
@@ -169,7 +169,21 @@ def decide(message: MessageFacts, customer: CustomerFacts, policy: ShopPolicy, n
 
 def refusal(message: MessageFacts, customer: CustomerFacts) -> Reason | None:
     """Why this person cannot be reached with `message`, whatever the hour: who they are, and what they wished."""
-    return _who(customer) or _wishes(message, customer)
+    return _who(customer) or wishes(message, customer.consent, customer.suppressed)
+
+
+def wishes(message: MessageFacts, consent: ConsentState | None, suppressed: Collection[str]) -> Reason | None:
+    """
+    Which wish closes this way: suppression first, then consent. Marketing needs an "in", service messages only stop at
+    an "out".
+    """
+    if message.is_answer:
+        return None
+    if "all" in suppressed or (message.is_marketing and suppressed):
+        return Reason.SUPPRESSED
+    if consent == "out":
+        return Reason.OPTED_OUT
+    return Reason.NO_CONSENT if message.is_marketing and consent is None else None
 
 
 def as_json(decision: Decision) -> dict[str, Any]:
@@ -191,17 +205,6 @@ def _who(customer: CustomerFacts) -> Reason | None:
     if customer.merged:
         return Reason.MERGED
     return None if customer.has_address else Reason.UNREACHABLE
-
-
-def _wishes(message: MessageFacts, customer: CustomerFacts) -> Reason | None:
-    """Suppression, then consent: marketing needs an "in", service messages only stop at an "out"."""
-    if message.is_answer:
-        return None
-    if "all" in customer.suppressed or (message.is_marketing and customer.suppressed):
-        return Reason.SUPPRESSED
-    if customer.consent == "out":
-        return Reason.OPTED_OUT
-    return Reason.NO_CONSENT if message.is_marketing and customer.consent is None else None
 
 
 def _complaint(message: MessageFacts, customer: CustomerFacts, policy: ShopPolicy) -> Reason | None:

@@ -18,7 +18,9 @@ from crm.models import Channel, Customer, Shop, Topic
 from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, Message, Template
 from messaging.models.suppression import hash_address
-from messaging.outbox import announce
+from messaging.outbox import announce, policy
+from messaging.outbox.facts import Wishes
+from messaging.outbox.ways import Way, choose
 
 BELL = "send_due"
 _CHANNELS = frozenset(Channel.values)
@@ -37,7 +39,8 @@ class MessageRequest:
     What somebody wants said.
 
     Attributes:
-        channel, fallback: tried in this order; the first on which we have the customer's address is used.
+        channel, fallback: tried in this order; the first is used on which we have the customer's address and they want
+            to be written to, as of now.
         topic: slug of a topic; it says whether this is marketing.
         template: slug of a template; or `subject` and `body`, Liquid as well, filled in when it is sent.
         is_literal: `subject` and `body` are final, as a person typed them.
@@ -113,12 +116,17 @@ class _Person:
     language: str
 
 
+# Where a channel's address stands. The number is read as the text it is: taking it apart, for thousands, takes longer
+# than all the rest.
+ADDRESS_COLUMNS = {Channel.SMS.value: "number", Channel.EMAIL.value: "email", Channel.LINE.value: "line_id"}
+
+
 def _people(ids: Collection[int]) -> dict[int, _Person]:
-    """By id. The number is read as the text it is: taking it apart, for thousands, takes longer than the rest."""
+    """By id."""
     rows = Customer.objects.filter(Among("pk", ids)).annotate(number=Cast("phone", TextField()))
     return {
-        pk: _Person({Channel.SMS: number, Channel.EMAIL: email, Channel.LINE: line_id}, language)
-        for pk, number, email, line_id, language in rows.values_list("pk", "number", "email", "line_id", "language")
+        pk: _Person(dict(zip(ADDRESS_COLUMNS, addresses, strict=True)), language)
+        for pk, language, *addresses in rows.values_list("pk", "language", *ADDRESS_COLUMNS.values())
     }
 
 
@@ -133,23 +141,24 @@ class Desk:
         slugs = {request.template for request in requests} - {""}
         live = Template.objects.filter(slug__in=slugs, versions__published_at__isnull=False).distinct()
         self._templates = {(template.slug, template.channel): template for template in live if slugs}
+        self._wishes = self._wishes_of(requests)
 
     def row(self, request: MessageRequest, now: datetime) -> Message:
         """The ledger row for one request, not saved."""
         person, topic = self._check(request)
-        channel, address, template, fault = self._way(request, person)
+        way = self._way(request, person, topic)
         planned = max(request.not_before or now, now)
         message = bulk.new_row(
             Message,
             dedupe_key=request.dedupe_key,
             customer_id=request.customer_id,
-            channel=channel,
+            channel=way.channel,
             topic=topic,
             lane=Message.Lane.MARKETING if topic.is_marketing else Message.Lane.SERVICE,
-            address=address,
-            address_hash=hash_address(channel, address),
+            address=way.address,
+            address_hash=hash_address(way.channel, way.address),
             language=request.language or person.language or self._language,
-            template=template,
+            template=self._templates.get((request.template, way.channel)) if request.template else None,
             is_literal=request.is_literal,
             context=dict(request.context),
             cause=dict(request.cause),
@@ -165,10 +174,10 @@ class Desk:
             message.subject, message.body = " ".join(request.subject.split()), request.body
         elif not request.template:
             message.source_subject, message.source_body = request.subject, request.body
-        if fault:
-            unreachable = fault == Reason.UNREACHABLE
+        if way.fault and way.is_dead_end:
+            unreachable = way.fault == Reason.UNREACHABLE
             message.state = Message.State.WITHHELD if unreachable else Message.State.FAILED
-            message.reason, message.ended_at = fault, now
+            message.reason, message.ended_at = way.fault, now
         return message
 
     def _check(self, request: MessageRequest) -> tuple[_Person, Topic]:
@@ -184,17 +193,39 @@ class Desk:
             raise InvalidRequest(request, "needs either a template or a text")
         return person, topic
 
-    def _way(self, request: MessageRequest, person: _Person) -> tuple[str, str, Template | None, Reason | None]:
-        """(channel, address, template, what is wrong) of the first channel that works."""
-        fault = Reason.UNREACHABLE
-        for channel in (request.channel, *request.fallback):
-            address = request.address or person.addresses[channel]
-            if not address or channel not in self._channels:
-                continue
-            if not request.template:
-                return channel, address, None, None
-            template = self._templates.get((request.template, channel))
-            if template:
-                return channel, address, template, None
-            fault = Reason.NO_TEMPLATE
-        return request.channel, "", None, fault
+    def _way(self, request: MessageRequest, person: _Person, topic: Topic) -> Way:
+        return choose(
+            self._looked_at(request, person, topic, channel) for channel in (request.channel, *request.fallback)
+        )
+
+    def _looked_at(self, request: MessageRequest, person: _Person, topic: Topic, channel: str) -> Way:
+        address = request.address or person.addresses[channel]
+        if not address or channel not in self._channels:
+            return Way(channel, "", Reason.UNREACHABLE)
+        if request.template and (request.template, channel) not in self._templates:
+            return Way(channel, "", Reason.NO_TEMPLATE)
+        if not request.fallback:
+            return Way(channel, address)  # nothing to choose; the sender asks
+        asked = policy.MessageFacts(channel, topic.slug, topic.is_marketing, request.is_answer)
+        consent = self._wishes.consent(request.customer_id, channel, topic.pk)
+        scopes = self._wishes.suppressed(channel, hash_address(channel, address))
+        return Way(channel, address, policy.wishes(asked, consent, scopes))
+
+    def _wishes_of(self, requests: Sequence[MessageRequest]) -> Wishes:
+        """What decides between channels; nothing is asked for those that have no choice."""
+        ways = [
+            (request, channel)
+            for request in requests
+            if request.fallback and request.customer_id in self._people
+            for channel in {request.channel, *request.fallback} & _CHANNELS
+        ]
+        if not ways:
+            return Wishes({}, {})
+        hashes = {
+            hash_address(channel, request.address or self._people[request.customer_id].addresses[channel])
+            for request, channel in ways
+        }
+        topics = {self._topics[request.topic].pk for request, _channel in ways if request.topic in self._topics}
+        return Wishes.read(
+            {request.customer_id for request, _ in ways}, {channel for _, channel in ways}, topics, hashes - {""}
+        )

@@ -20,6 +20,7 @@ from messaging.texts import liquid, sms, urls
 from messaging.texts.mjml import MAX_COMPILED
 
 if TYPE_CHECKING:
+    from messaging.models.template import TemplateVersionQuerySet
     from messaging.selectors.recipients import Addressee
 
 MAX_SEGMENTS = 10
@@ -136,9 +137,27 @@ def _filled(text: str, context: Mapping[str, Any], language: str, *, is_html: bo
 
 def live_versions(template_ids: Iterable[int]) -> dict[int, TemplateVersion]:
     """The newest published version of each template, with its variants; two queries."""
+    return _newest(TemplateVersion.objects.filter(template__in=set(template_ids)))
+
+
+def live_texts(slugs: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """What is live of these templates says, by slug and channel: all that leaves, in all languages; two queries."""
+    found = _newest(TemplateVersion.objects.filter(template__slug__in=set(slugs)).select_related("template"))
+    return {
+        (version.template.slug, version.template.channel): [
+            text
+            for variant in version.variants.all()
+            for text in (variant.subject, variant.final_body, variant.final_html)
+            if text
+        ]
+        for version in found.values()
+    }
+
+
+def _newest(versions: TemplateVersionQuerySet) -> dict[int, TemplateVersion]:
     variants = Prefetch("variants", TemplateVariant.objects.order_by("language"))
-    versions = TemplateVersion.objects.published().filter(template__in=set(template_ids)).order_by("number")
-    return {version.template_id: version for version in versions.prefetch_related(variants)}
+    published = versions.published().order_by("number").prefetch_related(variants)
+    return {version.template_id: version for version in published}
 
 
 def nearest(variants: Sequence[TemplateVariant], *languages: str) -> TemplateVariant | None:

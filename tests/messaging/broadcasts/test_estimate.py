@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from messaging.broadcasts import launch
 from messaging.broadcasts.estimate import SAMPLE, _Sample, estimate, show
 from messaging.channels.reasons import Reason
-from messaging.models import FrequencyCap, Message, Price, Suppression
+from messaging.models import BroadcastVariant, FrequencyCap, Message, Price, Suppression
 from messaging.models.suppression import hash_address
+from messaging.outbox.addresses import suppress
 from tests.factories.crm import NOON, CustomerFactory, TicketFactory, UserFactory, later
 from tests.factories.messaging import MessageFactory, make_broadcast, make_people, opt_in, topic
 from tests.messaging.broadcasts.conftest import run_and_send
@@ -74,6 +75,39 @@ def test_another_channel_takes_whom_the_first_does_not_reach():
     found = estimate(make_broadcast(fallback=["email"]), now=NOON)
 
     assert found.by_channel == {"email": 1, "sms": 1}
+
+
+def test_whoever_is_reached_on_which_channel_is_the_same_beforehand_and_afterwards() -> None:
+    """Every state of a channel beside every state of the one that it falls back to."""
+    states = ("nowhere", "silent", "in", "out", "in, suppressed", "in, no adverts")
+    for first in states:
+        for second in states:
+            person = CustomerFactory()
+            for channel, attribute, state in (("sms", "phone", first), ("email", "email", second)):
+                address = str(getattr(person, attribute))
+                if state == "nowhere":
+                    setattr(person, attribute, "")
+                elif state != "silent":
+                    person.consents.create(
+                        channel=channel, topic=topic("promotions"), state=state.partition(",")[0], since=NOON
+                    )
+                if state in ("in, suppressed", "in, no adverts"):
+                    scope = "all" if state == "in, suppressed" else "marketing"
+                    suppress(channel, address, scope=scope, cause="stop", now=NOON)
+            person.save()
+    now = later(hours=-3)  # the afternoon in Bangkok
+    broadcast = make_broadcast(topic=topic("promotions"), fallback=["email"])
+    BroadcastVariant.objects.update(subject="Spring")
+    found = estimate(broadcast, now=now)
+
+    launch.send_broadcast(broadcast, actor=UserFactory(), now=now)
+    run_and_send(now)
+
+    messages = Message.objects.filter(recipient__broadcast=broadcast)
+    assert found.by_channel == {"email": 5, "sms": 6}
+    assert Counter(messages.filter(sent_at__isnull=False).values_list("channel", flat=True)) == found.by_channel
+    assert Counter(messages.filter(state="withheld").values_list("reason", flat=True)) == found.excluded
+    assert found.people == 36 == messages.count()
 
 
 def test_segments_and_cost_are_those_of_each_variant():

@@ -7,8 +7,10 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.lib import bell
 from crm.models import Customer, Event, Shop
+from crm.services import consents
 from messaging.models import Message
 from messaging.models.suppression import hash_address
+from messaging.outbox.addresses import suppress
 from messaging.outbox.queue import InvalidRequest, MessageRequest, queue_messages
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.messaging import make_template
@@ -94,6 +96,41 @@ def test_the_topic_says_whether_it_is_marketing() -> None:
 def test_whoever_has_no_phone_gets_the_mail_that_the_flow_falls_back_to() -> None:
     message = queue_one(CustomerFactory(phone="", email="ploy@example.com"), fallback=("line", "email"))
     assert (message.channel, message.address, message.state) == ("email", "ploy@example.com", "queued")
+
+
+@pytest.mark.parametrize("topic", ["order_updates", "promotions"])
+def test_whoever_opted_out_of_texts_and_not_of_mail_gets_the_mail(topic: str) -> None:
+    customer = CustomerFactory()
+    consents.record_consents(customer, {"sms": {topic: "out"}, "email": {topic: "in"}}, via="keyword", now=NOON)
+    message = queue_one(customer, topic=topic, fallback=("email",))
+    assert (message.channel, message.address, message.state) == ("email", customer.email, "queued")
+
+
+def test_an_address_that_nothing_may_go_to_is_passed_over() -> None:
+    customer = CustomerFactory()
+    suppress("sms", str(customer.phone), scope="all", cause="unknown_address", now=NOON)
+    assert queue_one(customer, fallback=("line", "email")).channel == "email"
+
+
+def test_wishes_that_close_every_way_are_told_by_the_first_when_it_is_sent() -> None:
+    customer = CustomerFactory()
+    consents.record_consents(
+        customer, {channel: {"order_updates": "out"} for channel in ("sms", "email")}, via="keyword", now=NOON
+    )
+    message = queue_one(customer, fallback=("email",))
+    assert (message.channel, message.state, message.reason) == ("sms", "queued", "")
+
+
+def test_wishes_are_asked_about_only_where_there_is_a_choice_and_for_all_at_once() -> None:
+    def queries(customers: list[Customer], **changes: Any) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            queue_messages([request_for(customer, **changes) for customer in customers], now=NOON)
+        return len(captured)
+
+    queries(CustomerFactory.create_batch(1))
+    plain = queries(CustomerFactory.create_batch(2))
+    assert queries(CustomerFactory.create_batch(2), fallback=("email",)) == plain + 2
+    assert queries(CustomerFactory.create_batch(20), fallback=("email",)) == plain + 2
 
 
 def test_whoever_cannot_be_reached_at_all_is_told_on_the_row_and_on_the_timeline() -> None:
