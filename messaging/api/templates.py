@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import django_filters
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
@@ -94,22 +96,42 @@ class TemplateView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
 
     @extend_schema(
         summary="Add a template, or its next version", request=TemplateGiven, responses={201: TemplateShape},
-        description="Texts are Liquid. What is sent from now on is this version, also for messages that wait.",
+        description=(
+            "Texts are Liquid. What is sent from now on is this version, also for messages that wait. "
+            "An email whose `body` is an MJML or HTML document is taken as such; its plain text is made of that."
+        ),
     )  # fmt: skip
     @transaction.atomic
     def create(self, request: Request) -> Response:
         given = checked(TemplateGiven(data=request.data))
-        variants = {language: VariantIn(**variant) for language, variant in given.pop("variants").items()}
+        texts = given.pop("variants")
+        documents = {language: kind for language, text in texts.items() if (kind := _document(given["channel"], text))}
+        for language, kind in documents.items():
+            texts[language] = {**texts[language], kind: texts[language]["body"], "body": ""}
+        variants = {language: VariantIn(**text) for language, text in texts.items()}
         try:
             version = authoring.save_template(variants=variants, author=self.staff, now=self.now, **given)
         except InvalidTemplate as error:
-            raise _named(error) from error
+            raise _named(error, documents) from error
         return self.answer(self.get_queryset().get(pk=version.template_id), 201)
 
 
-def _named(error: InvalidTemplate) -> ValidationError:
-    """Every fault at its place in the body: "variants.en.body" stands at /variants/en/body."""
+def _document(channel: str, text: dict[str, str]) -> str:
+    """ "mjml" or "html" when that is what `body` is: nobody means to send its source as the plain text of an email."""
+    if channel != Channel.EMAIL or text.get("mjml") or text.get("html"):
+        return ""
+    start = text.get("body", "").lstrip()[:14].lower()
+    return "mjml" if start.startswith("<mjml") else "html" if start.startswith(("<!doctype html", "<html")) else ""
+
+
+def _named(error: InvalidTemplate, documents: Mapping[str, str]) -> ValidationError:
+    """Every fault at its place in the body: "variants.en.body" stands at /variants/en/body, also of a document."""
+    bodies = {f"variants.{language}.{kind}": f"variants.{language}.body" for language, kind in documents.items()}
     return faults(
-        (fault.path.split(".", 2), f"{fault.message} (line {fault.line})" if fault.line else fault.message, fault.code)
+        (
+            bodies.get(fault.path, fault.path).split(".", 2),
+            f"{fault.message} (line {fault.line})" if fault.line else fault.message,
+            fault.code,
+        )
         for fault in error.faults
     )

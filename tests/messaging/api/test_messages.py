@@ -1,4 +1,4 @@
-"""Messages, templates and measuring over the API."""
+"""Messages and measuring over the API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from crm.models import User
-from messaging.models import Message, MessagingSettings, Template
+from messaging.models import Message, MessagingSettings
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, UserFactory, later
 from tests.factories.messaging import MessageFactory, make_template
@@ -175,55 +175,6 @@ def test_a_body_that_is_no_batch_is_refused(api: Program) -> None:
 
 
 # --- Templates
-
-
-def test_a_template_is_added_and_its_next_version_replaces_it(api: Program) -> None:
-    given = {"slug": "thanks-2", "channel": "sms", "variants": {"en": {"body": "Thank you"}, "th": {"body": "ขอบคุณ"}}}
-
-    first = api.post("templates/", given)
-    second = api.post("templates/", {**given, "variants": {"en": {"body": "Thanks"}}})
-
-    assert (first.status_code, second.status_code) == (201, 201)
-    assert (first.json()["version"], second.json()["version"]) == (1, 2)
-    assert first.json()["variants"]["th"] == {"subject": "", "body": "ขอบคุณ", "html": "", "mjml": ""}
-    assert list(second.json()["variants"]) == ["en"]
-    found = api.get("templates/?slug=thanks-2").json()["results"]
-    assert [row["variants"]["en"]["body"] for row in found] == ["Thanks"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "places"),
-    [
-        ({"slug": "No Good"}, [("/slug", "invalid")]),
-        ({"channel": "fax"}, [("/channel", "invalid_choice")]),
-        ({"variants": {}}, [("/variants", "required")]),
-        ({"variants": {"english": {"body": "x"}}}, [("/variants/english", "invalid")]),
-        ({"variants": {"en": {"body": ""}}}, [("/variants/en/body", "required")]),
-        ({"variants": {"en": {"body": "{{ customer.api_key }}"}}}, [("/variants/en/body", "unknown_variable")]),
-        ({"variants": {"en": {"body": "{% include 'x' %}"}}}, [("/variants/en/body", "unknown_tag")]),
-        ({"variants": {"en": {"body": "x", "mjml": "<mjml></mjml>"}}}, [("/variants/en/mjml", "invalid")]),
-        ({"variants": {"en": {"body": "x", "css": "y"}}}, [("/variants/en/css", "unknown_field")]),
-        (
-            {"channel": "email", "variants": {"": {"body": "x"}}},
-            [("/variants/", "invalid"), ("/variants//subject", "required")],
-        ),
-        (
-            {"channel": "email", "variants": {"en": {"body": "x", "subject": "a\r\nBcc: x"}}},
-            [("/variants/en/subject", "invalid_header")],
-        ),
-    ],
-)  # fmt: skip
-def test_a_template_that_cannot_be_is_refused_with_its_places(
-    api: Program, changes: dict[str, Any], places: list[tuple[str, str]]
-) -> None:
-    before = Template.objects.count()
-
-    response = api.post(
-        "templates/", {"slug": "thanks-2", "channel": "sms", "variants": {"en": {"body": "x"}}, **changes}
-    )
-
-    assert (response.status_code, faults(response)) == (400, places)
-    assert Template.objects.count() == before
 
 
 def test_an_sms_that_links_to_a_domain_that_is_not_registered_is_refused(api: Program) -> None:
