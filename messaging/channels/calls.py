@@ -97,11 +97,17 @@ class Thanks:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a call told."""
+    """
+    What a call told.
+
+    Attributes:
+        unread: what was wrong with parts of it that made no sense, beside others that did.
+    """
 
     receipts: Sequence[ReceiptIn] = ()
     inbound: Sequence[InboundIn] = ()
     thanks: Thanks = Thanks()
+    unread: Sequence[str] = ()
 
 
 class Refused(Exception):

@@ -1,4 +1,4 @@
-"""Which addresses are our own? What comes from one is a letter of ours that came back, or another system of the shop."""
+"""Which addresses are our own? What comes from one is a letter of ours that came back, or a system of ours."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -60,13 +60,7 @@ def take_receipts(receipts: Sequence[ReceiptIn], *, now: datetime) -> Counter[st
     if not receipts:
         return Counter()
     by_key, by_reference = _messages(receipts)
-    new = _keep(
-        [
-            (by_key.get(receipt.key) or by_reference.get((receipt.provider, receipt.reference)), receipt)
-            for receipt in receipts
-        ],
-        now,
-    )
+    new = _keep([(_message_of(receipt, by_key, by_reference), receipt) for receipt in receipts], now)
     moved, facts = _move_on(new, now)
     fields = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved]
     bulk.update_rows(Message, fields, fields=_FIELDS)
@@ -125,6 +119,16 @@ def _messages(
         {message.key: message for message in found},
         {(message.provider, message.provider_reference): message for message in found if message.provider_reference},
     )
+
+
+def _message_of(
+    receipt: ReceiptIn, by_key: Mapping[str, Message], by_reference: Mapping[tuple[str, str], Message]
+) -> Message | None:
+    """Whose it is: a provider's word is good for the messages that it was given, and for no other."""
+    message = by_key.get(receipt.key)
+    if message and message.provider in ("", receipt.provider):
+        return message
+    return by_reference.get((receipt.provider, receipt.reference))
 
 
 def _locked(wanted: Q) -> list[Message]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from messaging.channels import registry, told
-from messaging.channels.calls import Call, NoSuchDoor, Thanks
+from messaging.channels.calls import Call, NoSuchDoor, Thanks, UnreadableCall
 from messaging.inbound.receive import receive
 from messaging.models import ChannelSettings, ProviderCall, Receipt, RefusedCalls
 from messaging.outbox.receipts import take_receipts
@@ -28,6 +29,8 @@ logger = logging.getLogger("waymark.doors")
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 KEEP = timedelta(days=30)
+# Nothing that anybody tells us today happened before.
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 # What our side may know of a caller without knowing a credential.
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
 
@@ -45,6 +48,9 @@ def take_call(channel: ChannelSettings, call: Call, *, now: datetime) -> Thanks:
     except registry.UnknownProvider as error:
         raise NoSuchDoor(str(error)) from error
     heard = provider.hear(call, now=now)
+    if heard.unread:
+        logger.warning("of a call to the doors of %s made no sense: %s", channel.channel, "; ".join(heard.unread)[:500])
+        note_refusal(channel=channel.channel, code=UnreadableCall.code, count=len(heard.unread), now=now)
     row = ProviderCall.objects.create(
         channel=channel.channel,
         provider=channel.provider,
@@ -54,8 +60,8 @@ def take_call(channel: ChannelSettings, call: Call, *, now: datetime) -> Thanks:
         headers=told.plain({name: call.headers[name] for name in _KEPT_HEADERS if name in call.headers}),
         body=call.body,
         told={
-            "receipts": [told.to_json(receipt) for receipt in heard.receipts],
-            "inbound": [told.to_json(inbound) for inbound in heard.inbound],
+            "receipts": [told.to_json(replace(receipt, at=_at(receipt.at, now))) for receipt in heard.receipts],
+            "inbound": [told.to_json(replace(inbound, at=_at(inbound.at, now))) for inbound in heard.inbound],
         },
         received_at=now,
         retry_at=now + FIRST_RETRY,
@@ -70,12 +76,12 @@ def work_off_calls(*, now: datetime, limit: int) -> int:
     return sum(_try_again(pk, now) for pk in ids)
 
 
-def note_refusal(*, channel: str, code: str, address: str, now: datetime) -> None:
-    """Count a call that was turned away; nothing else of it is kept."""
+def note_refusal(*, channel: str, code: str, now: datetime, address: str = "", count: int = 1) -> None:
+    """Count calls that were turned away, or parts of one that was not; nothing else of them is kept."""
     # Made first, so that two at once count as two.
     RefusedCalls.objects.get_or_create(channel=channel, code=code, defaults={"last_at": now})
     found = RefusedCalls.objects.filter(channel=channel, code=code)
-    found.update(count=F("count") + 1, last_at=now, last_from=address[:45])
+    found.update(count=F("count") + count, last_at=now, last_from=address[:45])
 
 
 def forget_calls(*, now: datetime) -> int:
@@ -140,6 +146,11 @@ def _take_receipts(rows: list[Mapping[str, Any]], now: datetime) -> None:
 
 def _receive(row: Mapping[str, Any], channel: str, now: datetime) -> None:
     receive(told.read_inbound(row), channel=channel, now=now)
+
+
+def _at(said: datetime, now: datetime) -> datetime:
+    """When something happened: by the provider's clock, where that is one; never ahead of ours."""
+    return min(said, now) if said >= _LONG_AGO else now
 
 
 def _secrets(config: Mapping[str, Any]) -> set[str]:

@@ -6,9 +6,9 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import EventType, RejectReason
@@ -26,6 +26,7 @@ NAME = "anymail"
 # Our key among a letter's metadata, which comes back with what becomes of it.
 KEY = "waymark_key"
 MAX_SKEW = timedelta(minutes=5)
+Told = TypeVar("Told")
 # RFC 3463: a status of the mail server in its own words, and those that name the mailbox as the fault.
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
@@ -63,16 +64,47 @@ def hear(call: Call, settings: Settings, *, now: datetime) -> Heard:
         raise StaleCall
     if has_too_many_parts(call.body):
         raise UnreadableCall(f"a letter of more than {MOST_PARTS:,} parts")
+    if call.what == What.INBOUND:
+        return Heard(inbound=_read(view, request, lambda event: [read_letter(event, provider=NAME, now=now)]))
+    unread: list[str] = []
+    receipts: list[ReceiptIn] = []
+    for part in _parts(request):
+        try:
+            receipts += _read(view, part, lambda event: _receipts(event, now))
+        except UnreadableCall as error:
+            unread.append(str(error))
+    if unread and not receipts:
+        raise UnreadableCall(unread[0])
+    return Heard(receipts=receipts, unread=unread)
+
+
+def _read(view: Any, request: Any, read: Callable[[Any], Iterable[Told]]) -> list[Told]:
+    """
+    What `read` makes of each event in the call.
+
+    Raises:
+        UnreadableCall: their parsers take what services send for granted; what others send breaks them anywhere.
+    """
     try:
-        events = view.parse_events(request)
-        if call.what == What.INBOUND:
-            return Heard(inbound=[read_letter(event, provider=NAME, now=now) for event in events])
-        return Heard(receipts=[receipt for event in events for receipt in _receipts(event, now)])
+        return [told for event in view.parse_events(request) for told in read(event)]
     except AnymailConfigurationError as error:
         raise UnreadableCall(str(error)) from error
     except Exception as error:
-        # Their parsers take what services send for granted; what somebody else sends may break them anywhere.
         raise UnreadableCall(f"{type(error).__name__} while reading it") from error
+
+
+def _parts(request: Any) -> Iterator[Any]:
+    """The call once for each event of a list, so that one that makes no sense takes no other with it."""
+    try:
+        events = json.loads(request.body)
+    except (ValueError, RecursionError):
+        events = None
+    if not isinstance(events, list) or not events:
+        yield request
+        return
+    for event in events:
+        request._body = json.dumps([event]).encode()
+        yield request
 
 
 def _view(call: Call, settings: Settings) -> Any:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from crm.lib.strict_json import InvalidJSON, read_object
-from messaging.channels.base import News, ReceiptIn
+from messaging.channels.base import ReceiptIn
 from messaging.channels.calls import BadSignature, Call, Heard, InboundIn, NoSuchDoor, UnreadableCall, What
 from messaging.providers.http_sms.config import Door, Hmac, Inbound, Receipts, Settings
 from messaging.providers.http_sms.paths import read_text
-
-logger = logging.getLogger("waymark.doors")
 
 NAME = "http_sms"
 MOST = 1_000  # receipts or texts in one call
 MOST_FIELDS = 200
 _LONGEST_ID = 200
 _MILLISECONDS = 10**11  # an epoch beyond this is not in seconds
+Item = Mapping[str, Any]
+Told = TypeVar("Told")
 
 
 def hear(call: Call, settings: Settings, *, now: datetime) -> Heard:
@@ -34,17 +33,20 @@ def hear(call: Call, settings: Settings, *, now: datetime) -> Heard:
         messaging.channels.calls.Refused: see there.
     """
     if call.what == What.RECEIPTS and settings.receipts:
-        return Heard(receipts=_receipts(_told(call, settings.receipts), settings.receipts, now))
+        paths = settings.receipts
+        receipts, unread = _read(_told(call, paths), lambda item: _receipt(item, paths, now))
+        return Heard(receipts=receipts, unread=unread)
     if call.what == What.INBOUND and settings.inbound:
-        told = _told(call, settings.inbound)
-        return Heard(inbound=[_text(item, settings.inbound, now) for item in told])
+        inbound_paths = settings.inbound
+        inbound, unread = _read(_told(call, inbound_paths), lambda item: _text(item, inbound_paths, now))
+        return Heard(inbound=inbound, unread=unread)
     raise NoSuchDoor
 
 
 # --- Who calls ------------------------------------------------------------------------------------
 
 
-def _told(call: Call, door: Door) -> Sequence[Mapping[str, Any]]:
+def _told(call: Call, door: Door) -> Sequence[Item]:
     """What the call says, once it has shown that it is the gateway's."""
     if not (_is_signed(call, door.hmac) if door.hmac else _shows_secret(call, door)):
         raise BadSignature
@@ -84,17 +86,17 @@ def _bytes(text: str) -> bytes:
 # --- What they say --------------------------------------------------------------------------------
 
 
-def _items(call: Call) -> list[Mapping[str, Any]]:
+def _items(call: Call) -> list[Item]:
     """The body: an object, a list of them, or a form."""
     start = call.body.lstrip()[:1]
     if start in (b"{", b"["):
         # In an object of our own, so that a list is read as strictly as an object is.
         try:
-            body = read_object(b'{"items":' + call.body + b"}")["items"]
+            whole = read_object(b'{"items":' + call.body + b"}")
         except InvalidJSON as error:
             raise UnreadableCall(error.message) from error
-        items = body if isinstance(body, list) else [body]
-        if not all(isinstance(item, dict) for item in items):
+        items = whole["items"] if isinstance(whole["items"], list) else [whole["items"]]
+        if len(whole) > 1 or not all(isinstance(item, dict) for item in items):
             raise UnreadableCall("a list of something other than objects")
         return items
     try:
@@ -103,24 +105,30 @@ def _items(call: Call) -> list[Mapping[str, Any]]:
         raise UnreadableCall(str(error)) from error
 
 
-def _receipts(told: Sequence[Mapping[str, Any]], paths: Receipts, now: datetime) -> list[ReceiptIn]:
-    states = {state.casefold(): news for state, news in paths.states.items()}
-    found, unknown = [], []
+def _read(told: Sequence[Item], read: Callable[[Item], Told]) -> tuple[list[Told], list[str]]:
+    """
+    What each of them says, and what was wrong with those that make no sense.
+
+    Raises:
+        UnreadableCall: none does.
+    """
+    found: list[Told] = []
+    unread: list[str] = []
     for item in told:
-        state = _needed(item, paths.status, "receipts.status")
-        if news := states.get(state.casefold()):
-            found.append(_receipt(item, paths, state, news, now))
-        else:
-            unknown.append(state)
-    if unknown:
-        said = f"receipts.states does not know {', '.join(sorted(map(repr, set(unknown))))}"
-        if not found:
-            raise UnreadableCall(said)
-        logger.warning("%s: %s", NAME, said)
-    return found
+        try:
+            found.append(read(item))
+        except UnreadableCall as error:
+            unread.append(str(error))
+    if not found:
+        raise UnreadableCall("; ".join(dict.fromkeys(unread))[:500])
+    return found, unread
 
 
-def _receipt(item: Mapping[str, Any], paths: Receipts, state: str, news: News, now: datetime) -> ReceiptIn:
+def _receipt(item: Item, paths: Receipts, now: datetime) -> ReceiptIn:
+    state = _needed(item, paths.status, "receipts.status")
+    news = {name.casefold(): news for name, news in paths.states.items()}.get(state.casefold())
+    if news is None:
+        raise UnreadableCall(f"receipts.states does not know {state[:100]!r}")
     reference = _optional(item, paths.reference)
     key = _optional(item, paths.key)
     if not reference and not key:
@@ -138,7 +146,7 @@ def _receipt(item: Mapping[str, Any], paths: Receipts, state: str, news: News, n
     )
 
 
-def _text(item: Mapping[str, Any], paths: Inbound, now: datetime) -> InboundIn:
+def _text(item: Item, paths: Inbound, now: datetime) -> InboundIn:
     sender, text = _needed(item, paths.sender, "inbound.from"), _optional(item, paths.text)
     at = _optional(item, paths.at)
     # Without an id the same words within the hour are the same text: gateways repeat what was not answered in time.
@@ -153,11 +161,11 @@ def _text(item: Mapping[str, Any], paths: Inbound, now: datetime) -> InboundIn:
     )
 
 
-def _optional(item: Mapping[str, Any], path: str | None) -> str:
+def _optional(item: Item, path: str | None) -> str:
     return read_text(item, path) if path else ""
 
 
-def _needed(item: Mapping[str, Any], path: str, where: str) -> str:
+def _needed(item: Item, path: str, where: str) -> str:
     if text := read_text(item, path):
         return text
     raise UnreadableCall(f"{where}: there is no {path}")

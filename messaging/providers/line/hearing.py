@@ -35,7 +35,16 @@ def hear(call: Call, *, channel_secret: str) -> Heard:
         raise UnreadableCall(error.message) from error
     if not isinstance(events, list):
         raise UnreadableCall("events must be a list")
-    return Heard(inbound=[inbound for event in events if isinstance(event, dict) for inbound in _inbound(event)])
+    inbound: list[InboundIn] = []
+    unread: list[str] = []
+    for event in events:
+        try:
+            inbound += _inbound(event) if isinstance(event, dict) else ()
+        except UnreadableCall as error:
+            unread.append(str(error))
+    if unread and not inbound:
+        raise UnreadableCall(unread[0])
+    return Heard(inbound=inbound, unread=unread)
 
 
 def signature(body: bytes, channel_secret: str) -> str:
@@ -85,7 +94,8 @@ def _body(event: Mapping[str, Any]) -> str:
         return f"[{' '.join(['sticker:', *words]) if words else 'sticker'}]"
     if kind == "location":
         place = [_text(message, "title"), _text(message, "address")]
-        return f"[location] {' '.join(filter(None, place))} {message.get('latitude')}, {message.get('longitude')}"
+        where = [str(message[name]) for name in ("latitude", "longitude") if isinstance(message.get(name), int | float)]
+        return " ".join(filter(None, ("[location]", *place, ", ".join(where))))
     return f"[{kind}] {_text(message, 'fileName')}".strip() if kind else ""
 
 

@@ -18,6 +18,7 @@ NAME = "twilio"
 KEY = "key"
 TWIML = Thanks('<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
 _MOST_MEDIA = 10
+_LONGEST_SID = 64  # they have 34
 _PORTS = {"https": 443, "http": 80}
 Form = dict[str, list[str]]
 
@@ -67,10 +68,10 @@ def _spellings(url: str) -> Iterator[str]:
 
 def _receipts(call: Call, form: Form, now: datetime) -> Iterator[ReceiptIn]:
     sid, status = _one(form, "MessageSid") or _one(form, "SmsSid"), _one(form, "MessageStatus")
-    if not sid or not status:
+    if not sid or not status or len(sid) > _LONGEST_SID:
         raise UnreadableCall("MessageSid and MessageStatus are needed")
     code = _one(form, "ErrorCode")
-    news = news_of(status, int(code) if code.isascii() and code.isdigit() else 0)
+    news = news_of(status, _number(code))
     if news is None:
         return
     yield ReceiptIn(
@@ -87,7 +88,7 @@ def _receipts(call: Call, form: Form, now: datetime) -> Iterator[ReceiptIn]:
 
 def _inbound(form: Form, now: datetime) -> InboundIn:
     sid, sender = _one(form, "MessageSid"), _one(form, "From")
-    if not sid or not sender:
+    if not sid or not sender or len(sid) > _LONGEST_SID:
         raise UnreadableCall("MessageSid and From are needed")
     # When Twilio itself has understood STOP, START or HELP, in whatever words, that is what was said.
     body = _one(form, "OptOutType") or _one(form, "Body")
@@ -103,9 +104,13 @@ def _inbound(form: Form, now: datetime) -> InboundIn:
 
 def _media(form: Form) -> Iterator[str]:
     """A line for each picture: its kind, and where staff find it with the account's password."""
-    count = _one(form, "NumMedia")
-    for number in range(min(int(count), _MOST_MEDIA) if count.isascii() and count.isdigit() else 0):
+    for number in range(min(_number(_one(form, "NumMedia")), _MOST_MEDIA)):
         yield f"[{_one(form, f'MediaContentType{number}')}] {_one(form, f'MediaUrl{number}')}"
+
+
+def _number(text: str) -> int:
+    """A short number; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _one(form: Form, name: str) -> str:

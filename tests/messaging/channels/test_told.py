@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from messaging.channels.base import News, ReceiptIn
 from messaging.channels.calls import FileIn, InboundIn, Kind
-from messaging.channels.told import plain, read_inbound, read_receipt, to_json
+from messaging.channels.told import MAX_DEPTH, plain, read_inbound, read_receipt, to_json
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890, tzinfo=UTC)
 
@@ -22,3 +22,19 @@ def test_an_inbound_message_comes_back_as_it_was() -> None:
 
 def test_what_no_database_keeps_is_left_out() -> None:
     assert plain({"a\0": ["\0b", "\ud800", float("inf"), 1.5]}) == {"a": ["b", "?", None, 1.5]}
+
+
+def test_numbers_that_not_every_reader_takes_are_left_out() -> None:
+    assert plain([2**63 - 1, -(2**63), 2**63, 10**400, 1e300, float("nan"), True, False]) == [
+        2**63 - 1, None, None, None, None, None, True, False,
+    ]  # fmt: skip
+
+
+def test_what_is_nested_without_end_is_cut() -> None:
+    deep: object = "x"
+    for _ in range(900):
+        deep = [deep]
+    receipt = ReceiptIn("x", "e1", News.DELIVERED, AT, key="k", raw={"a": deep, "b": [[1]]})
+    kept = to_json(receipt)["raw"]
+    assert kept["b"] == [[1]]
+    assert str(kept["a"]).count("[") == MAX_DEPTH - 2

@@ -39,7 +39,8 @@ def with_part(head: bytes, content: bytes = b"hi") -> bytes:
     return b"".join(
         [
             HEAD, b"Content-Type: multipart/mixed; boundary=bb\r\n\r\n",
-            b"--bb\r\nContent-Type: text/plain\r\n\r\nHello\r\n", b"--bb\r\n", head, b"\r\n\r\n", content, b"\r\n--bb--\r\n",
+            b"--bb\r\nContent-Type: text/plain\r\n\r\nHello\r\n",
+            b"--bb\r\n", head, b"\r\n\r\n", content, b"\r\n--bb--\r\n",
         ]
     )  # fmt: skip
 
@@ -180,7 +181,7 @@ class TestHarm:
     @pytest.mark.parametrize(
         "raw",
         [
-            HEAD + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1_000)),
+            HEAD + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(1_000)),
             HEAD + b"Content-Type: message/rfc822\r\n\r\n" * 1_000,
             HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 20_000,
         ],
