@@ -1,8 +1,8 @@
 """
 The Liquid filters that templates may use: a list, not a leftover.
 
-What can grow without bound (append, join, replace, …) is not on it; what counts is kept within sensible numbers; dates
-and money are ours, so that they speak the reader's language and read no clock.
+Texts and numbers that would grow without bound end with an error; dates and money are ours, so that they speak the
+reader's language and read no clock.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from crm.lib.zones import zone_names
 
 Number = int | float
 LARGEST_NUMBER = 10**15
+LONGEST_TEXT = 20_000  # characters
 _DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
 
 
@@ -37,6 +39,19 @@ def _bounded(calculate: Callable[..., Number]) -> Callable[..., Number]:
         return result
 
     return bounded
+
+
+def _short(write: Callable[..., Any]) -> Callable[..., Any]:
+    """Nor must appending in a loop fill the memory. What comes in is short, so what goes out cannot be huge."""
+
+    @wraps(write)
+    def short(*args: object, **settings: object) -> Any:
+        result = write(*args, **settings)
+        if isinstance(result, str) and len(result) > LONGEST_TEXT:
+            raise FilterArgumentError("the text grows too long", token=None)
+        return result
+
+    return short
 
 
 @with_context
@@ -102,6 +117,7 @@ _DIRECTIVES: Mapping[str, Callable[[datetime], str]] = {
 
 ALLOWED: Mapping[str, Callable[..., Any]] = {
     "abs": math.abs_,
+    "append": _short(string.append),
     "at_least": math.at_least,
     "at_most": math.at_most,
     "capitalize": string.capitalize,
@@ -113,15 +129,25 @@ ALLOWED: Mapping[str, Callable[..., Any]] = {
     "escape": string.escape,
     "first": array.first,
     "floor": math.floor,
+    "join": _short(array.join),
     "last": array.last,
     "minus": _bounded(math.minus),
     "modulo": math.modulo,
     "money": format_money,
     "newline_to_br": string.newline_to_br,
     "plus": _bounded(math.plus),
+    "prepend": _short(string.prepend),
+    "remove": string.remove,
+    "remove_first": string.remove_first,
+    "replace": _short(string.replace),
+    "replace_first": _short(string.replace_first),
     "round": math.round_,
     "size": misc.size,
+    "slice": string.slice_,
+    "split": string.split,
     "strip": string.strip,
+    "strip_html": string.strip_html,
+    "strip_newlines": string.strip_newlines,
     "times": _bounded(math.times),
     "truncate": string.truncate,
     "truncatewords": string.truncatewords,

@@ -61,6 +61,34 @@ class TestRendering:
     def test_the_directives_people_use(self, pattern: str, expected: str) -> None:
         assert render(f"{{{{ order.promised_at | date: '{pattern}' }}}}") == expected
 
+    @pytest.mark.parametrize(
+        ("source", "expected"),
+        [
+            ("{{ customer.first_name | append: '!' | prepend: 'Khun ' }}", "Khun Somchai!"),
+            ("{{ order.order_id | replace: '-', '/' | remove: 'A' }}", "/17"),
+            ("{{ 'a-b-c' | replace_first: '-', '' | remove_first: '-' }}", "abc"),
+            ("{{ customer.name | split: ' ' | last }}", "Jaidee"),
+            ("{% assign parts = 'tea,cup' | split: ',' %}{{ parts | join: ' and ' }}", "tea and cup"),
+            ("{{ customer.first_name | slice: 0 }}{{ customer.first_name | slice: -3, 99999999999999999999 }}", "Shai"),
+            ("{{ '<p>Tea\n</p>' | strip_html | strip_newlines }}", "Tea"),
+        ],
+    )
+    def test_texts_are_put_together_and_taken_apart(self, source: str, expected: str) -> None:
+        assert render(source) == expected
+
+    @pytest.mark.parametrize(
+        "change", ["append: order.x", "prepend: order.x", "replace: 'a', order.x", "replace_first: 'a', order.x"]
+    )
+    def test_whatever_becomes_of_it_in_html_what_a_variable_brings_is_escaped(self, change: str) -> None:
+        order = {**ORDER, "x": "<script>", "all": ["<i>", "<u>"]}
+        said = parse(f"{{{{ 'a' | {change} }}}} {{{{ order.all | join: '<br>' }}}}", html=True).render(
+            {**CONTEXT, "order": order}, language="en"
+        )
+        assert "<script>" not in said
+        assert "&lt;script&gt;" in said
+        assert "<i>" not in said
+        assert "<u>" not in said
+
     def test_what_is_missing_is_an_error_rather_than_a_hole_in_the_text(self) -> None:
         with pytest.raises(RenderFailed, match="missing variable: 'coupon' is undefined"):
             render("Your code: {{ coupon.code }}")
@@ -102,7 +130,7 @@ class TestRefusals:
             ("{% tablerow x in order.products %}{% endtablerow %}", "unknown_tag", 1),
             ("\n{% raw %}{{ x }}{% endraw %}", "unknown_tag", 2),
             ("{{ order.x | ljust: '200000000' }}", "unknown_filter", 1),
-            ("{{ order.products | join }}", "unknown_filter", 1),
+            ("{{ order.products | map: 'name' }}", "unknown_filter", 1),
             ("{% for i in (1..1000000000) %}x{% endfor %}", "not_offered", 0),
             ("{% if (1..999999999) contains 'x' %}{% endif %}", "not_offered", 0),
             ("{{ order.a" + " | escape" * 11 + " }}", "not_offered", 0),
@@ -170,6 +198,15 @@ class TestHostile:
         source = "{% assign x = 99 %}{% for a in order.rows %}{% assign x = x | times: x %}{% endfor %}{{ x }}"
         with pytest.raises(RenderFailed, match="the number grows too large"):
             parse(source).render({"order": {"rows": [1] * 50}})
+
+    @pytest.mark.parametrize(
+        "growing", ["append: s", "prepend: s", "replace: 'x', s", "replace: '', s", "split: '' | join: s"]
+    )
+    def test_texts_that_double_themselves(self, growing: str) -> None:
+        step = f"{{% assign s = s | {growing} %}}"
+        source = "{% assign s = 'xxxxxxxxxx' %}" + step * 40 + "{{ s | size }}"
+        with pytest.raises(RenderFailed, match="the text grows too long"):
+            render(source)
 
     def test_a_division_by_zero_is_an_error_of_the_template(self) -> None:
         with pytest.raises(RenderFailed, match="divide by 0"):
