@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from crm.api.base import Door
 from crm.api.fields import Given, Shape, checked
-from messaging.texts import sms
+from messaging.rendering.shortening import measure_as_sent
 
 
 class TextGiven(Given):
@@ -26,7 +26,11 @@ class MeasureShape(Shape):
 class MeasureView(Door):
     scopes = {"post": ()}  # arithmetic: every key may ask
 
-    @extend_schema(summary="Measure a text as SMS", request=TextGiven, responses=MeasureShape)
+    @extend_schema(
+        summary="Measure a text as SMS",
+        description="As it would be sent: without space around it, and with short links where the shop uses them.",
+        request=TextGiven, responses=MeasureShape,
+    )  # fmt: skip
     def post(self, request: Request) -> Response:
         given = checked(TextGiven(data=request.data))
-        return Response(sms.measure(given["text"]).as_json())
+        return Response(measure_as_sent(given["text"]).as_json())

@@ -19,13 +19,14 @@ from crm.extensions import (
     add_panel,
     upcoming_source,
 )
-from crm.models import Channel, Customer, User
+from crm.models import Channel, Customer, Shop, User
 from crm.selectors.topics import topics_for
 from messaging.forms.compose import ComposeForm
 from messaging.models import Message
 from messaging.outbox.addresses import address_of
 from messaging.rendering import links
 from messaging.selectors import causes, standing
+from messaging.selectors.reading import in_short
 
 
 def sms_context(customer: Customer, user: User) -> Mapping[str, Any]:
@@ -76,23 +77,27 @@ def addresses_card(customer: Customer, user: User, now: datetime) -> Mapping[str
 add_panel(Panel("addresses", "messaging/customer_addresses.html", addresses_card, zone="consents", order=10))
 
 
+def _title(message: Message, shop: Shop) -> str:
+    return message.template.name if message.template else in_short(message, shop)[:60]
+
+
 @upcoming_source("messages")
 def messages_to_come(customer: Customer, now: datetime) -> Iterable[UpcomingItem]:
     """What waits in the outbox for its time."""
+    waiting = standing.waiting_messages(customer, now)
+    if not waiting:
+        return []
+    shop = Shop.current()
     return [
         UpcomingItem(
             at=message.due_at,
             title=_t("%(channel)s: %(message)s")
-            % {"channel": message.get_channel_display(), "message": _name(message)},
+            % {"channel": message.get_channel_display(), "message": _title(message, shop)},
             url=message.get_absolute_url(),
             why=" · ".join(part for part in (causes.in_words(message.cause), str(message.reason_label)) if part),
             icon="send",
         )
-        for message in standing.waiting_messages(customer, now)
+        for message in waiting
     ]
 
 
-def _name(message: Message) -> str:
-    if message.template:
-        return message.template.name
-    return (message.subject or message.body or message.source_body)[:60]

@@ -17,7 +17,7 @@ from crm.lib.configuration import remembered
 from crm.models import Channel
 from messaging.models import MessagingSettings
 from messaging.rendering import links
-from messaging.texts import urls
+from messaging.texts import sms, urls
 
 TOKEN = r"[0-9][0-9A-Za-z]{9}"  # noqa: S105 - how tokens look; a digit first, since no page of ours begins with one
 MAX_URL = 2_000  # characters; browsers and proxies take no longer ones everywhere
@@ -120,6 +120,11 @@ def token_of(message: uuid.UUID, url: str) -> str:
 @lru_cache(maxsize=2)
 def _key(secret: str) -> bytes:
     return hashlib.sha256(f"messaging.short_link:{secret}".encode()).digest()
+
+
+def measure_as_sent(text: str) -> sms.Measure:
+    """What a text takes as an SMS, as it leaves: without space around it, and with short links."""
+    return sms.measure(as_sent(text.strip(), Channel.SMS))
 
 
 def as_sent(text: str, channel: str) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime
 from crm.models import Channel, Shop
 from messaging.channels.reasons import Reason
 from messaging.models import Message
-from messaging.rendering.letters import CannotCompose, Letters
-from messaging.texts import sms
+from messaging.rendering.letters import CannotCompose, Letters, context_for
+from messaging.texts import liquid, sms
 from messaging.texts.sms import Measure
 
 
@@ -44,6 +44,22 @@ def reading_of(message: Message) -> Reading:
     except CannotCompose as error:
         return Reading(message.channel, language=message.language, is_final=False, fault=error.detail)
     return Reading(message.channel, letter.body, letter.subject, letter.html, letter.language, is_final=False)
+
+
+def in_short(message: Message, shop: Shop) -> str:
+    """
+    What `message`, whose customer and template are loaded, says or will say, in a few words: its subject, its text, or
+    its template's name; "" for nothing. No query.
+    """
+    if words := message.subject or message.body:
+        return words
+    if message.template:
+        return message.template.name
+    source = message.source_subject or message.source_body
+    try:
+        return liquid.parse(source).render(context_for(message, message.customer, shop), language=message.language)
+    except (liquid.InvalidTemplate, liquid.RenderFailed):
+        return source
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,12 @@ def _lines(addresses: Iterable[tuple[Channel, str]]) -> list[Line]:
 
 def latest_messages(customer: Customer) -> list[Message]:
     """The last few messages, newest first."""
-    return list(Message.objects.filter(customer=customer).select_related("template", "topic").order_by("-id")[:LATEST])
+    return list(customer.messages.select_related("template", "topic").order_by("-id")[:LATEST])
 
 
 def waiting_messages(customer: Customer, now: datetime) -> list[Message]:
     """What is still to go out to this customer, soonest first."""
-    waiting = Message.objects.filter(customer=customer, state=Message.State.QUEUED, due_at__gt=now)
+    waiting = customer.messages.filter(state=Message.State.QUEUED, due_at__gt=now)
     waiting = waiting.exclude(reason=Reason.PAUSED)  # nobody knows when
     return list(waiting.select_related("template", "topic").order_by("due_at")[:LATEST])
 

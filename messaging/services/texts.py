@@ -12,8 +12,7 @@ from messaging.models import ChannelSettings, Message
 from messaging.outbox.addresses import address_of
 from messaging.outbox.queue import MessageRequest, queue_messages
 from messaging.rendering.letters import MAX_SEGMENTS
-from messaging.rendering.shortening import LinkRules, as_sent
-from messaging.texts import sms
+from messaging.rendering.shortening import LinkRules, measure_as_sent
 
 
 class CannotWrite(ValueError):
@@ -58,7 +57,7 @@ def send_text(
 
 
 def _check_sms(body: str) -> None:
-    if sms.measure(as_sent(body, Channel.SMS)).segments > MAX_SEGMENTS:
+    if measure_as_sent(body).segments > MAX_SEGMENTS:
         raise CannotWrite("body", _("too long: an SMS of more than 10 segments is not sent"))
     if stranger := LinkRules.current().stranger(body):
         said = gettext("links to a domain that is not registered: %(url)s")

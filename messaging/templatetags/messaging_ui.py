@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
-from crm.models import Channel
+from crm.models import Channel, Shop
 from messaging.channels.base import News
 from messaging.channels.reasons import label_of
 from messaging.forms.templates import PARTS
@@ -21,7 +21,7 @@ from messaging.models import Message
 from messaging.selectors import causes, log
 from messaging.selectors.library import Tried
 from messaging.selectors.prices import Prices, in_money
-from messaging.selectors.reading import Reading
+from messaging.selectors.reading import Reading, in_short
 from messaging.texts import sms
 from messaging.texts.sms import Measure
 
@@ -98,10 +98,9 @@ def because(message: Message) -> str:
 
 
 @register.filter
-def first_words(message: Message) -> str:
+def first_words(message: Message, shop: Shop) -> str:
     """What it says, or will say, in one line."""
-    name = message.template.name if message.template else message.source_body
-    return message.subject or message.body or name or str(_("(no text)"))
+    return in_short(message, shop) or str(_("(no text)"))
 
 
 @register.filter

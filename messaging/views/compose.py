@@ -22,10 +22,9 @@ from crm.views.parts import choice_of, done, refused
 from messaging.forms.compose import ComposeForm
 from messaging.models import Message, Template
 from messaging.outbox.addresses import address_of
-from messaging.rendering.shortening import as_sent
+from messaging.rendering.shortening import measure_as_sent
 from messaging.selectors.filling import fill_in, template_choices
 from messaging.services import texts
-from messaging.texts import sms
 
 
 @require_http_methods(["GET", "POST"])
@@ -86,6 +85,4 @@ def _send(request: HttpRequest, customer: Customer, channel: Channel) -> HttpRes
 def measure(request: HttpRequest) -> HttpResponse:
     """What the text being typed takes as SMS: alphabet, segments, room left."""
     text = next((request.POST[name] for name in ("body", "sms-body") if name in request.POST), "")
-    return render(
-        request, "messaging/measure.html", {"measure": sms.measure(as_sent(text[:20_000].strip(), Channel.SMS))}
-    )
+    return render(request, "messaging/measure.html", {"measure": measure_as_sent(text[:20_000])})

@@ -31,7 +31,7 @@ def api() -> Program:
     [
         ("Hello", ("GSM-7", 5, 1, 155)),
         ("", ("GSM-7", 0, 0, 160)),
-        (" €", ("GSM-7", 3, 1, 157)),
+        (" €\n", ("GSM-7", 2, 1, 158)),
         ("สวัสดี", ("UCS-2", 6, 1, 64)),
         ("x" * 161, ("GSM-7", 161, 2, 145)),
     ],
@@ -39,6 +39,12 @@ def api() -> Program:
 def test_a_text_is_measured_as_the_network_counts_it(api: Program, text: str, measure: tuple[Any, ...]) -> None:
     body = api.post("sms/measure/", {"text": text}).json()
     assert (body["encoding"], body["units"], body["segments"], body["remaining"]) == measure
+
+
+def test_it_is_measured_as_it_is_sent(api: Program) -> None:
+    MessagingSettings.objects.update(link_domain="https://go.shop.example")
+    body = api.post("sms/measure/", {"text": f"https://shop.example/{'a' * 200}"}).json()
+    assert body["units"] == len("https://go.shop.example/") + 10
 
 
 def test_every_live_key_may_measure_and_nobody_without_one(client: Client, api: Program) -> None:

@@ -11,7 +11,7 @@ from messaging.models import Message, MessagingSettings, ShortLink
 from messaging.outbox.sender import send_due
 from messaging.rendering import links
 from messaging.rendering.letters import CannotCompose, Letter, Letters
-from messaging.rendering.shortening import TOKEN, LinkRules, Shortener, as_sent, token_of
+from messaging.rendering.shortening import TOKEN, LinkRules, Shortener, as_sent, measure_as_sent, token_of
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.messaging import MessageFactory, make_template, opt_in, phone_of, topic
 
@@ -107,6 +107,8 @@ class TestLetters:
     def test_what_is_typed_is_measured_as_it_will_leave(self) -> None:
         assert re.fullmatch(f"Look: {SHORT}", as_sent("Look: https://shop.example/a", "sms"))
         assert as_sent("Look: https://shop.example/a", "email") == "Look: https://shop.example/a"
+        text = f" Look: https://shop.example/{'a' * 200}\n"
+        assert measure_as_sent(text).units == len("Look: https://go.shop.example/") + 10
 
 
 @pytest.mark.django_db
