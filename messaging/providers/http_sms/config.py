@@ -16,7 +16,7 @@ from crm.lib.durations import parse_duration
 from messaging.channels.base import ConfigFault, News
 from messaging.channels.shapes import Shape, faults_of, path_of
 from messaging.providers.http_sms.paths import as_text, check_path
-from messaging.providers.http_sms.texts import KEY, check_text, check_url
+from messaging.providers.http_sms.texts import KEYS, check_text, check_url
 
 DEEPEST = 10
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -269,7 +269,7 @@ def _faults_in_texts(settings: Settings) -> Iterator[ConfigFault]:
     says_key = False
     for path, text in settings.texts():
         fault, names = check_text(text)
-        says_key |= KEY in names
+        says_key |= bool(KEYS & names)
         if fault:
             yield ConfigFault(path, fault)
     if settings.repeat == "key" and not says_key:
@@ -278,7 +278,7 @@ def _faults_in_texts(settings: Settings) -> Iterator[ConfigFault]:
         )
     if settings.look_up:
         fault, names = check_text(settings.look_up.url)
-        if fault or names != {KEY}:
+        if fault or not names or names - KEYS:
             yield ConfigFault("look_up.url", fault or _("names {{ message.key }} and no other variable"))
 
 

@@ -1,4 +1,4 @@
-"""Paths into what a gateway says: "data.id", "phone_number_list[0].message_id". Pure."""
+"""Paths into what a gateway says: "data.id", "phone_number_list[0].message_id", "[0].id". Pure."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-_PATH = re.compile(r"[^.\[\]\s]+(\[[0-9]{1,3}\])*(\.[^.\[\]\s]+(\[[0-9]{1,3}\])*)*")
+_PATH = re.compile(r"(\[[0-9]{1,3}\]|[^.\[\]\s]+)(\[[0-9]{1,3}\])*(\.[^.\[\]\s]+(\[[0-9]{1,3}\])*)*")
+# Some write a path as JSONPath does, from the root: "$.data.id", "$[0].id".
+_ROOT = re.compile(r"\$\.?(?=.)")
 _PART = re.compile(r"[^.\[\]]+")
 LONGEST = 200
 
 
 def check_path(text: str) -> str:
     """
-    Return `text` when it is a path.
+    Return `text` when it is a path, without the root that JSONPath begins with.
 
     Raises:
         ValueError: it is none.
     """
-    if len(text) > LONGEST or not _PATH.fullmatch(text):
+    path = _ROOT.sub("", text, count=1) if text.startswith("$") else text
+    if len(text) > LONGEST or not _PATH.fullmatch(path):
         raise ValueError(_("is not a path such as data.id or list[0].id"))
-    return text
+    return path
 
 
 @lru_cache(maxsize=512)

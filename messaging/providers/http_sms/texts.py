@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from messaging.channels.base import Parcel
 from messaging.texts import liquid, sms
 
-KEY = "key"
+# Our id of a message; a program that uses our API knows it, and the address, by the names they have there.
+KEYS = frozenset({"key", "id"})
 # The host is nobody's to choose but the administrator's: no variable stands before the path.
 _URL = re.compile(r"https?://[^\s/?#{}@\\]+([/?][^#]*)?")
 _VARIABLE = re.compile(r"\{\{|\{%")
@@ -31,8 +32,9 @@ def local_number(e164: str) -> str:
 
 # What a text may say, as `message.<name>`.
 VARIABLES: Mapping[str, Callable[[Parcel], Any]] = {
-    KEY: lambda parcel: parcel.key,
+    **{name: lambda parcel: parcel.key for name in sorted(KEYS)},
     "to": lambda parcel: parcel.to,
+    "address": lambda parcel: parcel.to,
     "to_digits": lambda parcel: parcel.to.removeprefix("+"),
     "to_local": lambda parcel: local_number(parcel.to),
     "body": lambda parcel: parcel.body,
@@ -75,9 +77,11 @@ def check_text(text: str) -> tuple[str, set[str]]:
     try:
         return "", names_in(parse(text))
     except liquid.InvalidTemplate as error:
-        return (
-            _("line %(line)s: %(fault)s") % {"line": error.line, "fault": error} if error.line > 1 else str(error)
-        ), set()
+        fault = str(error)
+        if error.code == "unknown_variable":
+            known = ", ".join(f"message.{name}" for name in VARIABLES)
+            fault = _("%(fault)s; there are %(known)s") % {"fault": fault, "known": known}
+        return _("line %(line)s: %(fault)s") % {"line": error.line, "fault": fault} if error.line > 1 else fault, set()
 
 
 def check_url(text: str) -> str:

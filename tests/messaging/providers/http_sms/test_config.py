@@ -15,6 +15,12 @@ def faults(**config: Any) -> list[ConfigFault]:
     return HttpSmsProvider.check({"url": "https://gateway.example/send", **config})
 
 
+KNOWN = (
+    "there are message.id, message.key, message.to, message.address, message.to_digits, message.to_local, "
+    "message.body, message.sender, message.segments, message.encoding, message.is_unicode, message.receipts_url"
+)
+
+
 def deep(levels: int) -> Any:
     return "x" if levels == 0 else [deep(levels - 1)]
 
@@ -51,7 +57,7 @@ def test_what_is_well_has_no_faults(config: dict[str, Any]) -> None:
         ({"url": "https://{{ message.to }}/"}, "url", "is not an address such as https://gateway.example/send"),
         ({"url": "https://me:pw@a.example/"}, "url", "is not an address such as https://gateway.example/send"),
         ({"url": "https://a.example:99999/"}, "url", "has no host that could be called"),
-        ({"url": "https://a.example/{{ message.sendr }}"}, "url", "unknown variable: message.sendr"),
+        ({"url": "https://a.example/{{ message.sendr }}"}, "url", f"unknown variable: message.sendr; {KNOWN}"),
         (
             {"url": "https://a.example/{{ message.body | url_encode }}"},
             "url",
@@ -62,7 +68,7 @@ def test_what_is_well_has_no_faults(config: dict[str, Any]) -> None:
         ({"headers": {"A b": "x"}}, "headers.A b", "is no name of a header"),
         ({"headers": {"Content-Length": "1"}}, "headers.Content-Length", "is set by the connection itself"),
         ({"headers": {"A": "x\r\nB: y"}}, "headers.A", "holds a line break or control character"),
-        ({"headers": {"A": "{{ customer.name }}"}}, "headers.A", "unknown variable: customer.name"),
+        ({"headers": {"A": "{{ customer.name }}"}}, "headers.A", f"unknown variable: customer.name; {KNOWN}"),
         ({"headers": {"A": 1}}, "headers.A", "is not a text"),
         ({"headers": []}, "headers", "is not an object"),
         ({"auth": {}}, "auth", "needs either basic or bearer"),
@@ -73,8 +79,8 @@ def test_what_is_well_has_no_faults(config: dict[str, Any]) -> None:
         ({"json": {"a": "{% include 'x' %}"}}, "json.a", "unexpected tag 'include'"),
         ({"json": "x\n{{ message.to | shout }}"}, "json", "line 2: unknown filter 'shout'"),
         ({"json": deep(10)}, "json", "is nested more than 10 levels deep"),
-        ({"form": {"a": "{{ message }}"}}, "form.a", "unknown variable: message"),
-        ({"query": {"a": "{{ message[message.to] }}"}}, "query.a", "unknown variable: message.…"),
+        ({"form": {"a": "{{ message }}"}}, "form.a", f"unknown variable: message; {KNOWN}"),
+        ({"query": {"a": "{{ message[message.to] }}"}}, "query.a", f"unknown variable: message.…; {KNOWN}"),
         ({"json": {}, "form": {}}, "", "takes json or form, not both"),
         ({"method": "GET", "form": {}}, "", "GET has no body: use query instead of json or form"),
         (
@@ -154,3 +160,9 @@ def test_the_example_of_the_documentation_has_no_faults() -> None:
     example = re.search(r"```json\n(.*?)```", section, re.DOTALL)
     assert example
     assert HttpSmsProvider.check(json.loads(example[1])) == []
+
+
+def test_the_names_that_our_api_has_for_them_do_too() -> None:
+    named = "{{ message.id }}"
+    assert faults(json={"to": "{{ message.address }}", "id": named}, repeat="key") == []
+    assert faults(look_up={"url": f"https://a.example/{named}", "reference": "$.id"}) == []

@@ -210,6 +210,10 @@ def test_data_that_do_not_go_with_the_texts_fail_the_message_before_it_leaves() 
         ({"reference": "data.id"}, {"data": {"id": 17}}, Accepted("17")),
         ({"reference": "list[0].id"}, {"list": [{"id": "a"}]}, Accepted("a")),
         ({"reference": "list.0.id"}, {"list": [{"id": "a"}]}, Accepted("a")),
+        ({"reference": "$.list[0].id"}, {"list": [{"id": "a"}]}, Accepted("a")),
+        ({"reference": "[0].id"}, [{"id": "a"}], Accepted("a")),
+        ({"reference": "$[0].id"}, [{"id": "a"}], Accepted("a")),
+        ({"reference": "$"}, {"$": "a"}, Accepted("a")),
         ({"where": {"status": "success"}}, {"status": "success"}, Accepted(KEY)),
         ({"where": {"code": [0, "1000"]}}, {"code": 1000}, Accepted(KEY)),
         ({"where": {"ok": True}, "reference": "id"}, {"ok": True, "id": "a"}, Accepted("a")),
@@ -274,7 +278,7 @@ def looks_up(address: str) -> HttpSmsProvider:
             "auth": {"bearer": "t0ken"},
             "headers": {"X-Shop": "1", "X-Key": "{{ message.key }}"},
             "form": {"key": "{{ message.key }}"},
-            "look_up": {"url": f"{address}/sent/{{{{ message.key }}}}", "reference": "items[0].id"},
+            "look_up": {"url": f"{address}/sent/{{{{ message.id }}}}", "reference": "$.items[0].id"},
         }
     )
 
