@@ -9,7 +9,7 @@ from typing import Final
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from config.demo import shop, story
+from config.demo import broadcasts, post, shop, story
 from config.replay.history import History
 from config.replay.player import Player
 from crm.lib import bell
@@ -20,7 +20,6 @@ from journeys.flows import presets as flow_presets
 from messaging import presets as template_presets
 from messaging.models import ChannelSettings
 
-RECENT = timedelta(days=2)
 SETTLED = timedelta(days=2)
 PASSWORD: Final = "waymark-demo"  # noqa: S105 - the demo's, printed at its start
 
@@ -47,9 +46,17 @@ def install(*, now: datetime, progress: Callable[[int, int], None], people: int 
         progress(done, total)
 
     # What is long past is lived through in larger steps; of the last days every hour can be told apart.
-    for until, step in ((end - RECENT, timedelta(hours=24)), (end, timedelta(hours=2))):
-        Player(history, run, until, slice_=step, tick=step).play(advance)
+    harvest = broadcasts.morning_before(end, days=2)
+    Player(history, run, harvest, slice_=timedelta(hours=24), tick=timedelta(hours=24)).play(advance)
     with bell.silenced():
+        broadcasts.write_texts(shop.SITE, now=harvest)
+        broadcasts.try_two_texts(now=harvest)
+    Player(history, run, end, slice_=timedelta(hours=2), tick=timedelta(hours=2)).play(advance)
+    with bell.silenced():
+        broadcasts.follow_links(now=end)
+        broadcasts.leave_some_open(now=end)
+        post.send_on_a_bad_day(now=end)
+        post.receive_some(now=end)
         _leave_work(end)
     run.finished_at = now
     run.save(update_fields=["finished_at"])

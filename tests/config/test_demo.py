@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config.demo import install, shop, story
+from config.demo import broadcasts, install, shop, story
 from crm.models import Customer, Event, Purchase, ReplayRun, Ticket, Touchpoint, User
 from journeys.models import Enrolment, Flow, Position, StepVisit
-from messaging.models import ChannelSettings, Message
+from messaging.broadcasts import launch
+from messaging.models import Broadcast, ChannelSettings, Click, InboundMessage, Message
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -32,8 +33,41 @@ def waits_by_product(step: str) -> set[str]:
     return set(StepVisit.objects.filter(step=step).exclude(outcome="left").values_list("outcome", flat=True))
 
 
+def assert_there_is_post_of_every_kind() -> None:
+    states = set(Message.objects.values_list("state", flat=True))
+    assert states >= {"delivered", "sent", "failed", "dead", "unknown", "unknown_final", "withheld", "cancelled"}
+    reasons = set(Message.objects.filter(state__in=["failed", "dead"]).values_list("reason", flat=True))
+    assert reasons == {"blocked", "unknown_address", "refused", "too_many_attempts"}
+
+    harvest = Broadcast.objects.get(name=broadcasts.HARVEST)
+    assert (harvest.state, harvest.winner_decided_by) == ("done", None)
+    assert harvest.winner in (1, 2)  # lots are drawn, and by each text somebody is reached
+    assert Message.objects.filter(recipient__broadcast=harvest, clicked_at__isnull=False).exists()
+    assert Message.objects.filter(recipient__broadcast=harvest, cost_micros__gt=0).exists()
+    assert set(Click.objects.values_list("bot_because", flat=True)) == {"", "user agent"}
+    others = Broadcast.objects.exclude(pk=harvest.pk).values_list("name", "state")
+    assert set(others) == {("Cold brew weekend", "draft"), ("Opening hours", "paused"), ("Loy Krathong", "scheduled")}
+    weekend = Broadcast.objects.get(name=broadcasts.WEEKEND)
+    assert weekend.awaits_approval
+    assert weekend.approval_asked_by == User.objects.get(username="ploy")
+    hours = Message.objects.filter(recipient__broadcast__name=broadcasts.HOURS)
+    assert {("delivered", ""), ("queued", "paused")} <= set(hours.values_list("state", "reason"))
+
+    readings = InboundMessage.objects.order_by("pk").values_list("channel", "reading")
+    assert list(readings) == [
+        ("email", "message"), ("sms", "message"), ("sms", "unclear"), ("sms", "stop"), ("line", "followed"),
+        ("line", "message"),
+    ]  # fmt: skip
+    letter = InboundMessage.objects.get(channel="email")
+    turn = letter.ticket.messages.get()
+    assert turn.body.endswith("Could you send another?")
+    assert turn.quoted.startswith("On Thu, Nov 19")
+    assert [(file.name, file.content_type) for file in turn.attachments.all()] == [("broken-cup.png", "image/png")]
+
+
 @pytest.mark.django_db
-def test_a_lively_shop_is_made_once() -> None:
+def test_a_lively_shop_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "ALONE", 20)  # of thirty people
     assert install.install(now=NOW, progress=silent, people=30)
 
     assert Customer.objects.known().count() >= 25
@@ -51,6 +85,7 @@ def test_a_lively_shop_is_made_once() -> None:
     for rows in (Purchase.objects, Ticket.objects, Touchpoint.objects, Message.objects):
         assert rows.exists()
     assert Event.objects.filter(occurred_at__gt=NOW).count() == 0
+    assert_there_is_post_of_every_kind()
 
     before = (Event.objects.count(), Message.objects.count())
     assert not install.install(now=NOW.replace(day=22), progress=silent, people=30)
