@@ -84,7 +84,8 @@ class BroadcastForm(forms.Form):
         channels = [(name, Channel(name).label) for name in ChannelSettings.objects.values_list("channel", flat=True)]
         self._choose("channel", channels)
         self._choose("fallback", channels)
-        self._choose("topic", [(topic.slug, _t(topic.name)) for topic in Topic.objects.all()])
+        topics = Topic.objects.order_by("-is_marketing", "name")  # most broadcasts are marketing
+        self._choose("topic", [(topic.slug, _t(topic.name)) for topic in topics])
         segments = list(Segment.objects.order_by("name").values_list("slug", "name"))
         self._choose("segment", [("", "—"), *segments])
         live = Template.objects.filter(versions__published_at__isnull=False).order_by("name")
@@ -103,6 +104,10 @@ class BroadcastForm(forms.Form):
             )
             for number in range(1, MOST_VARIANTS + 1)
         ]
+
+    @property
+    def is_trial(self) -> bool:
+        return str(self["test_share"].value() or 0) != "0"
 
     @property
     def goals(self) -> Sequence[str]:

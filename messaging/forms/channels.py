@@ -10,15 +10,21 @@ import orjson
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from crm.lib.vault import CannotUnseal
 from crm.models import Channel
 from messaging.channels import registry
 from messaging.channels.base import ConfigFault, Preset
+from messaging.channels.names import choice_of
+from messaging.forms import blanks
 from messaging.forms.addresses import AddressForm
 from messaging.models import ChannelSettings
 from messaging.models.channel import SANDBOX
+
+BLANK = "blank-"
+EXAMPLE_HOST = "gateway.example"
 
 # GSM 03.40: a sender is a number, or at most eleven letters and digits.
 _SMS_SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 ._-]{1,11}")
@@ -31,6 +37,13 @@ class WriteOnly(forms.Textarea):
 
     def format_value(self, value: Any) -> str:
         return self.start
+
+
+class WriteOnlyLine(forms.TextInput):
+    """The same on one line."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
 
 
 class ChannelForm(forms.ModelForm[ChannelSettings]):
@@ -53,17 +66,34 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         self.faults: list[ConfigFault] = []
         self.channel = channel
         self.instance.channel = channel
-        self.fields["provider"].choices = [(name, name) for name in registry.serving(channel)]  # type: ignore[attr-defined]
+        self.fields["provider"].choices = [(name, choice_of(name)) for name in registry.serving(channel)]  # type: ignore[attr-defined]
         self.fields["sender"].help_text = _SENDER_HELP[channel]
         has_config = bool(self.instance.sealed_config)
         unsealed = _SEALED_SANDBOX if self.instance.provider == SANDBOX else _SEALED
         self.fields["config"].help_text = _KEPT if has_config else unsealed
+        self.is_open = True
         if start:
             widget = cast("WriteOnly", self.fields["config"].widget)
             widget.start = orjson.dumps(start.config, option=orjson.OPT_INDENT_2).decode()
             widget.attrs["rows"] = min(widget.start.count("\n") + 2, 40)
+            # Of a known service the account's own is all there is to enter.
+            self.is_open = EXAMPLE_HOST in widget.start
+            self._ask_for_blanks(start)
         if not has_config:
             del self.fields["forget"]
+
+    def _ask_for_blanks(self, start: Preset) -> None:
+        """A field for each of the example's blanks."""
+        for blank in blanks.blanks_in(start.config):
+            self.fields[_field_of(blank)] = forms.CharField(
+                label=blanks.label_of(blank), help_text=blanks.help_of(blank), required=False, max_length=2_000,
+                widget=WriteOnlyLine(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+            )  # fmt: skip
+
+    @property
+    def blank_fields(self) -> list[forms.BoundField]:
+        """Fields for what is the account's own, as far as the page starts from an example."""
+        return [self[name] for name in self.fields if name.startswith(BLANK)]
 
     def clean_sender(self) -> str:
         sender: str = self.cleaned_data["sender"].strip()
@@ -77,7 +107,11 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         config = self.cleaned_data["config"]
         if config is not None and not isinstance(config, dict):
             raise ValidationError(_('A JSON object is needed, such as {"key": "value"}.'))
-        return config
+        given = {blank: self.data.get(_field_of(blank), "").strip() for blank in blanks.blanks_in(config)}
+        filled: dict[str, Any] | None = blanks.fill_in(config, given)
+        for blank in blanks.blanks_in(filled):
+            self.add_error("config", _("Enter your own: %(name)s.") % {"name": blanks.label_of(blank)})
+        return filled
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -105,6 +139,10 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         return {} if given is None and self.cleaned_data.get("forget") else given
 
 
+def _field_of(blank: str) -> str:
+    return BLANK + slugify(blank)
+
+
 class TrialForm(AddressForm):
     """Where a test of a channel goes."""
 
@@ -119,7 +157,7 @@ class TrialForm(AddressForm):
         return super().clean()
 
 
-_SEALED = _("JSON; kept encrypted and never shown again.")
+_SEALED = _("JSON; kept encrypted and never shown again. With an example there is less to write.")
 _SEALED_SANDBOX = _(
     'JSON; kept encrypted and never shown again. With {"receipts": "by_hand"} the sandbox leaves it to you what '
     "becomes of a message."

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
 from crm.models import Channel, Shop
+from messaging.channels import names
 from messaging.channels.base import News
 from messaging.channels.reasons import label_of
 from messaging.forms.templates import PARTS
@@ -48,6 +49,11 @@ TALLIES = {
     "unclear": _("unclear"), "withheld": _("withheld"), "cancelled": _("cancelled"), "clicked": _("clicked"),
     "reached": _("did what was hoped for"),
 }  # fmt: skip
+
+
+@register.filter
+def provider_name(provider: str) -> str:
+    return names.name_of(provider)
 
 
 @register.filter

@@ -31,6 +31,7 @@ from messaging.selectors import broadcasts as results
 from messaging.selectors.prices import in_money
 from messaging.services.broadcast_trials import send_test
 from messaging.services.texts import CannotWrite
+from messaging.views import fillings
 
 NEWEST_FIRST = Sort("id")
 
@@ -91,7 +92,12 @@ def _write(request: HttpRequest, form: BroadcastForm, rule: str, broadcast: Broa
         else:
             return done(request, _("Saved."), reverse("messaging:broadcast_review", args=[broadcast.public_id]))
     text = form["rule"].value() if form.is_bound else rule
-    context = {"form": form, "broadcast": broadcast, "builder": rules.builder("rule", text or "{}", faults)}
+    context = {
+        "form": form,
+        "broadcast": broadcast,
+        "builder": rules.builder("rule", text or "{}", faults),
+        "variables": fillings.of_everybody(),
+    }
     return render(request, "messaging/broadcast_edit.html", context, status=422 if form.errors else 200)
 
 

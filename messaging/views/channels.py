@@ -125,7 +125,7 @@ def _known(channel: str) -> tuple[Channel, ChannelSettings | None]:
 def _start(request: HttpRequest, channel: Channel) -> tuple[Preset | None, dict[str, str]]:
     """What the settings start from: `?start=<provider>:<preset>`."""
     provider, _colon, name = request.GET.get("start", "").partition(":")
-    if request.method == "POST" or not provider:
+    if not provider:
         return None, {}
     preset = registry.presets(provider).get(name) if provider in registry.serving(channel) else None
     if preset is None:
@@ -161,10 +161,10 @@ def _page(
     return render_page(request, "messaging/channel_edit.html", context, partial=partial, status=422 if faulty else 200)
 
 
-def _presets(channel: Channel) -> list[tuple[str, str]]:
+def _presets(channel: Channel) -> list[tuple[str, Text]]:
     """Every preset of the channel's providers as (value of `start`, label)."""
     return [
-        (f"{provider}:{slug}", preset.label)
+        (f"{provider}:{slug}", _PRESETS.get(f"{provider}:{slug}", preset.label))
         for provider in registry.serving(channel)
         for slug, preset in registry.presets(provider).items()
     ]
@@ -178,6 +178,11 @@ def _doors(row: ChannelSettings) -> list[tuple[Text, str]]:
         return []  # doctor says so
     return [(words, address(row.hook_token)) for what, (words, address) in _DOORS.items() if what in doors]
 
+
+_PRESETS: Mapping[str, Text] = {
+    "http_sms:json": _lazy("Another gateway, JSON"),
+    "http_sms:form": _lazy("Another gateway, form fields"),
+}
 
 _DOORS: Mapping[What, tuple[Text, Callable[[str], str]]] = {
     What.HOOK: (_lazy("Everything it has to tell"), links.hook_url),

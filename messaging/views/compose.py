@@ -83,6 +83,6 @@ def _send(request: HttpRequest, customer: Customer, channel: Channel) -> HttpRes
 @require_POST
 @staff_required("messages.view")
 def measure(request: HttpRequest) -> HttpResponse:
-    """What the text being typed takes as SMS: alphabet, segments, room left."""
-    text = next((request.POST[name] for name in ("body", "sms-body") if name in request.POST), "")
+    """What the text being typed, in a field whose name ends in "body", takes as SMS: alphabet, segments, room left."""
+    text = request.POST.get(next((name for name in request.POST if name.endswith("body")), ""), "")
     return render(request, "messaging/measure.html", {"measure": measure_as_sent(text[:20_000])})

@@ -20,6 +20,7 @@ from crm.models import Channel, Topic
 from crm.selectors.search import clean
 from crm.views.parts import Choice, choice_of, done, found, next_url, page_of, refused
 from messaging.channels import registry
+from messaging.channels.names import name_of
 from messaging.channels.reasons import Reason
 from messaging.models import Message, Template
 from messaging.outbox.cancel import cancel_message
@@ -88,7 +89,7 @@ def _choices(request: HttpRequest) -> list[Choice]:
         choice_of(request, "topic", _("Topic"), topics),
         choice_of(request, "template", _("Template"), list(templates.items())),
         Choice("flow", _("Flow"), [(slug, slug) for slug in flows], flow),
-        Choice("provider", _("Provider"), [(name, name) for name in providers], provider),
+        Choice("provider", _("Provider"), [(name, name_of(name)) for name in providers], provider),
         choice_of(request, "reason", _("Reason"), [(str(reason), reason.label) for reason in Reason]),
     ]
 

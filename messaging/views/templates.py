@@ -31,7 +31,8 @@ from messaging.selectors.gaps import Gap, gaps_in
 from messaging.selectors.samples import Sample, sample_for
 from messaging.services import trials
 from messaging.services.texts import CannotWrite
-from messaging.texts import filters, variables
+from messaging.texts import filters
+from messaging.views import fillings
 
 CHANNELS = (Channel.SMS, Channel.EMAIL, Channel.LINE)
 VERSIONS = 20
@@ -151,7 +152,7 @@ def _write(request: HttpRequest, form: TemplateForm, channel: str, template: Tem
         "designs": DESIGNS if channel == Channel.EMAIL and template is None else (),
         "gaps": gaps,
         "tried": [_tried(request, draft, channel, language, sample, pieces) for language, draft in form.drafts.items()],
-        "variables": _variables(),
+        "variables": fillings.of_flows(),
         "filters": sorted(filters.ALLOWED),
         "pieces": sorted(pieces.rows),
         **_as(request, sample),
@@ -201,8 +202,3 @@ def _test_form(request: HttpRequest, template: Template) -> TestForm:
         form_data, channel=template.channel, languages=languages,
         initial={"address": str(own.phone) if own else "", "language": user.language},
     )  # fmt: skip
-
-
-def _variables() -> list[tuple[str, Any]]:
-    fixed = [(f"{root}.{name}", words) for root, names in variables.FIXED.items() for name, words in names.items()]
-    return [*fixed, *((f"{root}.…", words) for root, words in variables.OPEN.items())]

@@ -17,7 +17,7 @@ def test_a_gateway_is_connected_from_an_example_and_tried(open_as: Open) -> None
     page = open_as(User.Role.ADMIN, email="anya@shop.example")
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(PAGE)
-    page.get_by_role("link", name="JSON", exact=True).click()
+    page.get_by_role("link", name="Another gateway, JSON").click()
     settings = page.get_by_label("Settings and credentials")
     example = settings.input_value()
 
@@ -28,6 +28,10 @@ def test_a_gateway_is_connected_from_an_example_and_tried(open_as: Open) -> None
     assert ChannelSettings.objects.get(channel="sms").provider != "http_sms"
 
     settings.fill(example)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("Enter your own: API key.")
+    page.get_by_label("API key").fill("key-1")
+    page.get_by_label("A secret of your own").fill("tea4two4u")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".toast")).to_contain_text("SMS is connected.")
     expect(page.get_by_role("region", name="What the provider tells us")).to_contain_text("/receipts/")

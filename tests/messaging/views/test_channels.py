@@ -210,13 +210,64 @@ def test_htmx_gets_the_faults_alone_so_that_what_was_typed_stays(admin: Client) 
 
 def test_settings_start_from_an_example(admin: Client) -> None:
     page = admin.get("/settings/channels/sms/")
-    assert [label for _, label in page.context["presets"]][:4] == ["JSON", "Form", "SMS2PRO", "ThaiBulkSMS"]
+    assert [str(label) for _, label in page.context["presets"]][:4] == [
+        "Another gateway, JSON", "Another gateway, form fields", "SMS2PRO", "ThaiBulkSMS"
+    ]  # fmt: skip
     started = admin.get("/settings/channels/sms/?start=http_sms:thaibulksms")
     shown = started.content.decode()
     assert "https://api-v2.thaibulksms.com/sms" in shown
     assert '<option value="http_sms" selected>' in shown
     assert "check every line with your provider" in shown
     assert sms().provider == "sandbox"
+
+
+def test_of_an_example_only_the_blanks_are_asked_for(admin: Client) -> None:
+    page = admin.get("/settings/channels/sms/?start=http_sms:thaibulksms")
+    form = page.context["form"]
+    assert [str(field.label) for field in form.blank_fields] == ["API key", "API secret", "A secret of your own"]
+    assert not form.is_open  # all the rest stands already
+    assert admin.get("/settings/channels/sms/?start=http_sms:json").context["form"].is_open
+    example = form["config"].field.widget.start
+    filled = connect(
+        admin, provider="http_sms", config=example, **{
+            "blank-your-api-key": "key-1", "blank-your-api-secret": SECRET, "blank-a-secret-of-your-own": " tea4two4u ",
+        },
+    )  # fmt: skip
+    assert filled.status_code == 302
+    assert sms().config["auth"] == {"basic": {"username": "key-1", "password": SECRET}}
+    assert sms().config["receipts"]["secret"] == "tea4two4u"
+
+
+def test_a_blank_left_empty_is_no_credential(admin: Client) -> None:
+    page = admin.get("/settings/channels/sms/?start=http_sms:sms2pro")
+    example = page.context["form"]["config"].field.widget.start
+    answer = connect(admin, provider="http_sms", config=example, **{"blank-your-api-key": " "})
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {"config": ["Enter your own: API key."]}
+    assert sms().provider == "sandbox"
+
+
+def test_what_was_entered_in_a_blank_never_comes_out(admin: Client) -> None:
+    example = admin.get("/settings/channels/sms/?start=http_sms:sms2pro").context["form"]["config"].field.widget.start
+    fields = {
+        "provider": "http_sms", "sender": "Much too long for this", "max_per_second": "0", "config": example,
+        "blank-your-api-key": SECRET,
+    }  # fmt: skip
+    faulty = admin.post("/settings/channels/sms/?start=http_sms:sms2pro", fields)
+    assert faulty.status_code == 422
+    assert SECRET not in faulty.content.decode()
+    assert [field.label for field in faulty.context["form"].blank_fields] == ["API key"]
+
+
+def test_an_optional_blank_left_empty_is_left_out(admin: Client) -> None:
+    example = admin.get("/settings/channels/email/?start=anymail:mailgun").context["form"]["config"].field.widget.start
+    connect(
+        admin, "email", provider="anymail", sender="", config=example,
+        **{"blank-your-api-key": SECRET, "blank-a-secret-of-your-own": "tea4two4u"},
+    )  # fmt: skip
+    row = ChannelSettings.objects.get(channel="email")
+    assert row.config["settings"] == {"api_key": SECRET}
+    assert row.config["webhook_secret"] == "waymark:tea4two4u"
 
 
 @pytest.mark.parametrize("start", ["http_sms:pigeon", "pigeon:json", "smtp:json", "http_sms"])

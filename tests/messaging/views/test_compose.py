@@ -113,6 +113,7 @@ def test_the_meter_counts_what_is_being_typed(manager: Client) -> None:
     assert (meter("hello").encoding, meter("hello").segments, meter("hello").remaining) == ("GSM-7", 1, 155)
     assert (meter("สวัสดี").encoding, meter("สวัสดี").segments, meter("สวัสดี").remaining) == ("UCS-2", 1, 64)
     assert meter("x" * 161).segments == 2
+    assert manager.post("/messages/measure/", {"v2_body": "Hello"}).context["measure"].segments == 1
     assert manager.post("/messages/measure/").context["measure"].segments == 0
 
 
