@@ -5,7 +5,7 @@ An SMS gateway that goes wrong on purpose, and remembers what it took. For load 
     GET  /messages/<key>  (lookup)                       →  200 {"id": "…"}, or 404
 
 Each accepted message is a line of JSON in the ledger: {"key", "to", "at", "reference"}. Two lines with one key are a
-message that went out twice.
+message that went out twice. What stands in the ledger as the gateway begins was accepted before it went down.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, Any
 
 import orjson
@@ -46,6 +47,10 @@ class Fault(StrEnum):
     LIMITED = "429"  # not accepted: slow down
 
 
+class InvalidLedger(ValueError):
+    """The file is no ledger of a gateway's; the message says which line."""
+
+
 class InvalidFaults(ValueError):
     """The faults asked for make no sense; the message says why."""
 
@@ -69,6 +74,16 @@ def read_faults(text: str) -> dict[Fault, float]:
     if any(not 0 <= share <= 1 for share in shares.values()) or sum(shares.values()) > 1:
         raise InvalidFaults("shares are between 0 and 1, and at most 1 together")
     return shares
+
+
+def open_ledger(path: Path) -> IO[bytes]:
+    """
+    The ledger at `path`, made if it is not there.
+
+    Raises:
+        OSError: it cannot be.
+    """
+    return path.open("a+b")
 
 
 def config_for(address: str, mode: Mode) -> dict[str, Any]:
@@ -97,7 +112,7 @@ class FakeGateway:
 
     Attributes:
         delay: seconds before each answer.
-        ledger: takes a line for each accepted message.
+        ledger: of what it accepted; open to be read and written, as by `open_ledger`.
     """
 
     mode: Mode
@@ -112,10 +127,28 @@ class FakeGateway:
         self._lots = random.Random(self.seed)
         self._names, self._shares = list(self.faults), list(self.faults.values())
         self._is_after = False
+        if self.ledger:
+            self._remember(self.ledger)
 
     def serve(self, port: int) -> AbstractAsyncContextManager[str]:
         """Listen on loopback while the context lasts; it is the address, e.g. "http://127.0.0.1:8099"."""
         return _listening(self, port)
+
+    def _remember(self, ledger: IO[bytes]) -> None:
+        """Read what was accepted before; cut off a last line that was torn as it went down."""
+        ledger.seek(0)
+        whole = 0
+        for number, line in enumerate(iter(ledger.readline, b""), start=1):
+            if line.startswith(b"{") and not line.endswith(b"\n"):
+                break
+            try:
+                entry = orjson.loads(line)
+                self._references[str(entry["key"])] = str(entry["reference"])
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                raise InvalidLedger(f"line {number} is none of ours") from error
+            self.accepted, whole = number, ledger.tell()
+        ledger.seek(whole)
+        ledger.truncate()
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "POST" and request.path == PATH:

@@ -10,7 +10,15 @@ from typing import IO, Any
 import orjson
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging.management.fake_gateway import FakeGateway, InvalidFaults, Mode, config_for, read_faults
+from messaging.management.fake_gateway import (
+    FakeGateway,
+    InvalidFaults,
+    InvalidLedger,
+    Mode,
+    config_for,
+    open_ledger,
+    read_faults,
+)
 
 
 class Command(BaseCommand):
@@ -24,7 +32,11 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=[*Mode], default=Mode.IDEM.value, help="what a lost answer leaves to do")
         parser.add_argument("--fault", default="", help="shares of the calls that go wrong: 500=.03,reset=.02,slow=.02")
         parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
-        parser.add_argument("--ledger", type=Path, help="a file that gets a line of JSON for each accepted message")
+        parser.add_argument(
+            "--ledger",
+            type=Path,
+            help="a file with a line of JSON for each accepted message; it goes on where that ends",
+        )
         parser.add_argument("--delay-ms", type=int, default=20, help="how long each answer takes")
         parser.add_argument("--seed", type=int, default=0, help="of the lots that say which call goes wrong")
         parser.add_argument("--seconds", type=float, help="end by itself after so long")
@@ -35,13 +47,16 @@ class Command(BaseCommand):
         except InvalidFaults as error:
             raise CommandError(f"--fault: {error}") from error
         with ExitStack() as files:
-            gateway = FakeGateway(
-                mode=Mode(options["mode"]),
-                faults=faults,
-                delay=max(options["delay_ms"], 0) / 1000,
-                seed=options["seed"],
-                ledger=files.enter_context(_ledger(options["ledger"])) if options["ledger"] else None,
-            )
+            try:
+                gateway = FakeGateway(
+                    mode=Mode(options["mode"]),
+                    faults=faults,
+                    delay=max(options["delay_ms"], 0) / 1000,
+                    seed=options["seed"],
+                    ledger=files.enter_context(_ledger(options["ledger"])) if options["ledger"] else None,
+                )
+            except InvalidLedger as error:
+                raise CommandError(f"--ledger: {error}") from error
             asyncio.run(self._serve(gateway, options["port"], options["seconds"]))
 
     async def _serve(self, gateway: FakeGateway, port: int, seconds: float | None) -> None:
@@ -63,6 +78,6 @@ class Command(BaseCommand):
 
 def _ledger(path: Path) -> IO[bytes]:
     try:
-        return path.open("ab")
+        return open_ledger(path)
     except OSError as error:
         raise CommandError(f"--ledger: {error.strerror}") from error

@@ -17,7 +17,17 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from messaging.channels.base import Accepted, Outcome, Parcel, RateLimited, Repeat, Uncertain
-from messaging.management.fake_gateway import HANG, FakeGateway, Fault, InvalidFaults, Mode, config_for, read_faults
+from messaging.management.fake_gateway import (
+    HANG,
+    FakeGateway,
+    Fault,
+    InvalidFaults,
+    InvalidLedger,
+    Mode,
+    config_for,
+    open_ledger,
+    read_faults,
+)
 from messaging.providers.http_sms.provider import HttpSmsProvider
 
 AT = datetime(2026, 3, 4, 5, tzinfo=UTC)
@@ -102,6 +112,25 @@ def test_a_reset_accepts_and_a_429_does_not() -> None:
     assert [line["key"] for line in lines(ledger)] == ["a"]
 
 
+def test_it_remembers_what_it_accepted_before_it_went_down(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    for expected in ("fake-1", "fake-1", "fake-1"):
+        with open_ledger(path) as ledger, serving(FakeGateway(Mode.IDEM, ledger=ledger)) as provider:
+            assert send(provider, "a") == [Accepted(expected)]
+    with open_ledger(path) as ledger, serving(FakeGateway(Mode.LOOKUP, ledger=ledger)) as provider:
+        assert provider.look_up(["a", "b"]) == {"a": "fake-1"}
+        assert send(provider, "b") == [Accepted("fake-2")]
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+def test_a_line_that_was_torn_as_it_went_down_is_taken_off_again(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_text('{"key": "a", "reference": "fake-1"}\n{"key": "b", "refe')
+    with open_ledger(path) as ledger, serving(FakeGateway(Mode.IDEM, ledger=ledger)) as provider:
+        assert send(provider, "b") == [Accepted("fake-2")]
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
 def test_it_ends_although_it_lets_somebody_wait() -> None:
     ledger = io.BytesIO()
     started = time.monotonic()
@@ -146,6 +175,14 @@ def test_the_command_prints_its_address_and_settings_that_work(tmp_path: Path) -
     assert json.loads(config)["url"] == f"{address}/messages"
     assert HttpSmsProvider.check(json.loads(config)) == []
     assert ledger.read_text() == ""
+
+
+def test_a_file_that_is_no_ledger_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("buy tea\n")
+    with pytest.raises(InvalidLedger, match="line 1 is none of ours"), open_ledger(path) as ledger:
+        FakeGateway(Mode.IDEM, ledger=ledger)
+    assert path.read_text() == "buy tea\n"
 
 
 @pytest.mark.parametrize(
