@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from crm.lib.numbers import whole
 from crm.lib.paging import InvalidCursor, Page, keyset_page
 
 USUAL, MOST = 50, 1000
@@ -66,8 +67,8 @@ class CursorPage(BasePagination):
 
 
 def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(USUAL))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    limit = whole(request.query_params.get("limit", str(USUAL)), most=MOST)
+    if not limit:
         message = _("must be a number from 1 to %(most)s") % {"most": MOST}
         raise ValidationError({"limit": [ErrorDetail(message, "invalid")]})
-    return int(text)
+    return limit

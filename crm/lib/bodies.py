@@ -8,6 +8,8 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
+from crm.lib.numbers import whole
+
 
 class BodyTooLarge(ValueError):
     """More bytes than the limit, before or after unpacking."""
@@ -40,7 +42,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
 
 def _read(request: HttpRequest, limit: int) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdigit() and int(length) > limit:
+    if (whole(length) or 0) > limit:
         raise BodyTooLarge
     # WSGI gives a chunked body no length, and Django reads none of it: the server's own stream ends where it ends.
     chunked = not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower()

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
+from crm.lib.numbers import whole
 from journeys.flows import calendar
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -37,12 +38,13 @@ class _Field:
     def number(self, text: str) -> int:
         if text in self.names:
             return self.names.index(text) + self.first_name
-        if not text.isdecimal() or not self.low <= int(text) <= self.high:
+        number = whole(text, most=self.high)
+        if number is None or number < self.low:
             raise ValueError(
                 _("%(field)s: “%(text)s” is not within %(low)s–%(high)s")
                 % {"field": self.name, "text": text[:20], "low": self.low, "high": self.high}
             )
-        return int(text)
+        return number
 
 
 _FIELDS = (

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.forms.base import DateInput
 from crm.forms.customers import zone_choices
+from crm.lib.numbers import whole
 from crm.lib.phones import InvalidPhone, normalise_phone
 from crm.lib.zones import instant, zone
 from crm.models import Channel, Customer, Shop, State, Topic
@@ -315,8 +316,9 @@ def _edited(data: QueryDict | None) -> tuple[QueryDict | None, str]:
     """What was sent, less the line that was to go; and the list that was to get another line."""
     if data is None:
         return None, ""
-    name, _dash, number = data.get("drop", "").rpartition("-")
-    return without_line(data, name, int(number)) if name and number.isdecimal() else data, data.get("more", "")
+    name, _dash, said = data.get("drop", "").rpartition("-")
+    number = whole(said)
+    return without_line(data, name, number) if name and number is not None else data, data.get("more", "")
 
 
 def _initial(script: Json, tz: ZoneInfo) -> Json:

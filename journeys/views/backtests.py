@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from crm.access.guards import staff_of, staff_required
 from crm.lib.charts import Chart, Series, line_chart
 from crm.lib.htmx import redirect_to, render_page
 from crm.lib.money import Money
+from crm.lib.numbers import whole
 from crm.models import Channel, Shop
 from crm.views.parts import done, posted
 from journeys.flows import versions
@@ -61,12 +62,10 @@ def backtest(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest, flow: Flow, runs: list[Backtest]) -> Backtest | None:
-    number = request.GET.get("run", "")
-    if not number:
+    said = request.GET.get("run", "")
+    if not said:
         return runs[0] if runs else None
-    if not number.isdecimal():
-        raise Http404
-    return get_object_or_404(Backtest.objects.select_related("asked_by"), flow=flow, pk=int(number))
+    return get_object_or_404(Backtest.objects.select_related("asked_by"), flow=flow, pk=whole(said))
 
 
 def _shown(run: Backtest, shop: Shop) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 
 from crm.access.guards import staff_required
 from crm.lib.htmx import render_page
+from crm.lib.numbers import whole
 from crm.lib.paging import Sort, bounded_count
 from crm.models import Customer
 from crm.rules.sets import Whose
@@ -157,15 +158,16 @@ def _funnel(question: Question) -> Answer:
 def _cohort(question: Question) -> Answer:
     shown = read(question.journey, question.asked, question.now)
     place = cohorts.place_of(shown.edges, _day(question.given("cohort")))
-    later = question.given("later")
-    if place is None or not (later == "" or (later.isdecimal() and place + int(later) < len(shown.edges) - 1)):
+    said = question.given("later")
+    later = whole(said)
+    if place is None or (said and (later is None or place + later >= len(shown.edges) - 1)):
         raise Http404
     rows = cohorts.members(
         shown.start, shown.reach, question.asked.customers, edges=shown.edges, place=place,
-        later=int(later) if later else None,
+        later=later,
     )  # fmt: skip
     first = date_format(shown.edges[place], "j M Y")
-    return (_("Cohort of %(day)s: came so far") if later else _("Cohort of %(day)s")) % {"day": first}, rows
+    return (_("Cohort of %(day)s: came so far") if said else _("Cohort of %(day)s")) % {"day": first}, rows
 
 
 def _day(text: str) -> date:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from crm.access.guards import staff_of, staff_required
 from crm.access.roles import may
 from crm.lib.htmx import redirect_to, render_page
+from crm.lib.numbers import whole
 from crm.models import Customer, Shop
 from crm.selectors.suggestions import event_names
 from crm.views.parts import done, posted, refused
@@ -103,12 +104,8 @@ def _definition(request: HttpRequest, flow: Flow) -> tuple[Any, bool]:
 
 def _test(request: HttpRequest, flow: Flow) -> FlowTest | None:
     """The test that the address asks for."""
-    number = request.GET.get("test", "")
-    if not number:
-        return None
-    if not number.isdecimal():
-        raise Http404
-    return get_object_or_404(FlowTest, flow=flow, pk=int(number))
+    said = request.GET.get("test", "")
+    return get_object_or_404(FlowTest, flow=flow, pk=whole(said)) if said else None
 
 
 def _play(editor: ScriptEditor) -> Played | None:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from crm.access.guards import staff_of, staff_required
 from crm.access.roles import may
+from crm.lib.numbers import whole
 from crm.models import User
 from crm.rules import InvalidRule
 from crm.views.parts import done, found, refused
@@ -23,6 +24,7 @@ from messaging.broadcasts import drafts, launch
 from messaging.broadcasts.drafts import InvalidBroadcast, WrongState
 from messaging.broadcasts.launch import Answer, NotAllowed
 from messaging.models import Broadcast
+from messaging.models.broadcast import MOST_VARIANTS
 
 # What was said and where to go on.
 _Said = tuple[str, str]
@@ -54,12 +56,9 @@ def broadcast_winner(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A person decides which variant the rest gets: `number`."""
     broadcast = found(Broadcast.objects.select_related("topic"), public_id)
     _guard(staff_of(request), broadcast, "broadcasts.send")
-    number = request.POST.get("number", "")
+    number = whole(request.POST.get("number", ""), most=MOST_VARIANTS) or 0
     try:
-        launch.choose_winner(
-            broadcast, number=int(number) if number.isascii() and number.isdigit() else 0, actor=staff_of(request),
-            now=timezone.now(),
-        )  # fmt: skip
+        launch.choose_winner(broadcast, number=number, actor=staff_of(request), now=timezone.now())
     except WrongState as error:
         return refused(request, str(error), broadcast.get_absolute_url())
     return done(request, _("The rest gets this one."), broadcast.get_absolute_url())
