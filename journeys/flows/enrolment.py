@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from crm.events.recall import recall
 from crm.lib import bell, bulk, zones
 from crm.lib.among import Among
 from crm.lib.durations import parse_duration
@@ -194,21 +195,14 @@ def _past(entries: Sequence[Entry]) -> dict[Slot, Past]:
 
 def _happened_since(entries: Sequence[Entry]) -> dict[int, list[Fact]]:
     """Exits and goals of these flows that occurred after the entry and are on the log already, by customer."""
-    names = {name for entry in entries for name in plans.plan_of(entry.version).ends_on}
+    wanted: dict[int, dict[str, datetime | None]] = defaultdict(dict)
+    for entry in entries:
+        names = wanted[entry.customer]
+        for name in plans.plan_of(entry.version).ends_on:
+            names[name] = min(entry.from_when, names.get(name) or entry.from_when)
     found: dict[int, list[Fact]] = defaultdict(list)
-    if not names:
-        return found
-    known = (
-        Event.objects.filter(
-            Among("customer", (entry.customer for entry in entries)),
-            name__in=names,
-            occurred_at__gte=min(entry.from_when for entry in entries),
-        )
-        .order_by("occurred_at", "pk")
-        .values_list("customer", "pk", "name", "occurred_at", "properties")
-    )
-    for customer, pk, name, at, properties in known:
-        found[customer].append(Fact(pk, name, at, properties))
+    for customer, *fact in recall(wanted):
+        found[customer].append(Fact(*fact))
     return found
 
 

@@ -8,16 +8,14 @@ themselves are facts ("Stage Changed"), but evidence for nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 
+from crm.events.recall import recall
 from crm.lib import bulk
-from crm.lib.among import Among
 from crm.models import Event
 from journeys.events import HEALTH_CHANGED, STAGE_CHANGED
 from journeys.facts import Fact
@@ -106,28 +104,14 @@ def _questions(
 
 def _known(questions: Sequence[_Question]) -> dict[int, list[Fact]]:
     """The facts on the log that the rules must know besides the new ones, by customer; one query at most."""
-    wanted = [(it.case.customer, rules.needed(it.place, it.case.facts, it.rules)) for it in questions]
-    customers = {customer for customer, needs in wanted if needs}
-    since_of: dict[datetime | None, list[str]] = defaultdict(list)
-    for name, since in rules.merge_needs(needs for _, needs in wanted).items():
-        since_of[since].append(name)
-    parts = [_events(customers, names, since) for since, names in since_of.items()]
-    if not customers or not parts:
-        return {}
+    wanted: dict[int, rules.Needs] = defaultdict(dict)
+    for it in questions:
+        for name, since in rules.needed(it.place, it.case.facts, it.rules).items():
+            rules.need(wanted[it.case.customer], name, since)
     found: dict[int, list[Fact]] = defaultdict(list)
-    rows = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
-    for customer, pk, name, at, properties in rows:
-        found[customer].append(Fact(pk, name, at, properties))
+    for customer, *fact in recall(wanted):
+        found[customer].append(Fact(*fact))
     return found
-
-
-def _events(
-    customers: Collection[int], names: Collection[str], since: datetime | None
-) -> QuerySet[Event, tuple[int, int, str, datetime, Any]]:
-    rows = Event.objects.filter(Among("customer", customers), name__in=names)
-    if since is not None:
-        rows = rows.filter(occurred_at__gte=since)
-    return rows.values_list("customer_id", "pk", "name", "occurred_at", "properties")
 
 
 def _answer(question: _Question, known: Sequence[Fact], now: datetime) -> tuple[list[StageMove], bool]:

@@ -9,7 +9,7 @@ when facts occurred and not of when we learnt of them; `advance` reaches it step
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -337,10 +337,10 @@ def needed(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Needs:
             continue
         if as_context or whole:
             for name in rule.events:
-                _need(needs, name, since)
+                need(needs, name, since)
         for condition in rule.history:
             for name in condition.names:
-                _need(needs, name, since - condition.within if condition.within is not None else None)
+                need(needs, name, since - condition.within if condition.within is not None else None)
     return needs
 
 
@@ -350,15 +350,7 @@ def _may_decide(facts: Sequence[Fact], rules: Sequence[Rule]) -> bool:
     return any(rule.may_move_back and not rule.touches.isdisjoint(names) for rule in rules)
 
 
-def _need(needs: Needs, name: str, since: datetime | None) -> None:
+def need(needs: Needs, name: str, since: datetime | None) -> None:
+    """Add to `needs` that facts called `name` count from `since` on."""
     known = needs.get(name, since)
     needs[name] = None if since is None or known is None else min(since, known)
-
-
-def merge_needs(every: Iterable[Mapping[str, datetime | None]]) -> Needs:
-    """The needs of several customers or journeys as one."""
-    merged: Needs = {}
-    for needs in every:
-        for name, since in needs.items():
-            _need(merged, name, since)
-    return merged
