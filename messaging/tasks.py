@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from crm.lib.rounds import work_off
 from messaging.broadcasts import launch, work
+from messaging.inbound import fetching
 from messaging.outbox import sender
 from messaging.outbox.queue import BELL
 from messaging.outbox.reconcile import reconcile as settle
@@ -29,6 +30,12 @@ def work_off_calls() -> str:
     """Try again what providers told us and could not be worked off when it came."""
     total = work_off(lambda: calls.work_off_calls(now=timezone.now(), limit=CALLS_PER_ROUND))
     return f"{total} calls"
+
+
+def fetch_files() -> str:
+    """Fetch what people attached, from the providers that keep it."""
+    total = work_off(lambda: fetching.fetch_due(now=timezone.now()), again=fetching.BELL)
+    return f"{total} files"
 
 
 def forget_calls() -> str:

@@ -59,7 +59,7 @@ def make_calls(calls: Sequence[Call]) -> list[Answer]:
 
 
 async def _make(calls: Sequence[Call]) -> list[Answer]:
-    connector = aiohttp.TCPConnector(resolver=_PublicOnly(), use_dns_cache=False, limit=0, force_close=True)
+    connector = aiohttp.TCPConnector(resolver=PublicOnly(), use_dns_cache=False, limit=0, force_close=True)
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=TIMEOUT.total_seconds()), headers={"User-Agent": USER_AGENT},
@@ -107,7 +107,7 @@ def _wait(text: str) -> timedelta | None:
     return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else None
 
 
-class _PublicOnly(AbstractResolver):
+class PublicOnly(AbstractResolver):
     """Resolves a host to its addresses, and refuses it when one of them is not public."""
 
     async def resolve(

@@ -193,7 +193,10 @@ def place_of(attachment: TicketAttachment, name: str) -> str:
 
 
 class TicketAttachment(models.Model):
-    """A file that came with a turn; one that was not kept is named with the reason and has no `file`."""
+    """
+    A file that came with a turn. One that was not kept is named with the reason and has no `file`; one that is still to
+    be fetched has neither.
+    """
 
     class Refusal(models.TextChoices):
         TOO_LARGE = uploads.Refusal.TOO_LARGE.value, _("larger than 10 MB")
@@ -201,6 +204,7 @@ class TicketAttachment(models.Model):
         TOO_MANY = uploads.Refusal.TOO_MANY.value, _("more than 20 files in one letter")
         EMPTY = uploads.Refusal.EMPTY.value, _("empty")
         KIND = uploads.Refusal.KIND.value, _("a kind of file that is not kept")
+        LOST = "lost", _("it could not be fetched")
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     message = models.ForeignKey(
@@ -219,6 +223,10 @@ class TicketAttachment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_awaited(self) -> bool:
+        return not self.file and not self.refusal
 
     def get_absolute_url(self) -> str:
         return reverse("crm:ticket_file", args=[self.public_id])

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import Count, Sum
 
-from crm.lib.uploads import Upload, judge
+from crm.lib.uploads import LARGEST_TOGETHER, MOST, Judged, Refusal, Upload, clean_name, judge
 from crm.models import TicketAttachment, TicketMessage
 
 
@@ -39,3 +40,61 @@ def keep_files(message: TicketMessage, files: Sequence[Upload]) -> list[TicketAt
                 with suppress(OSError):
                     row.file.delete(save=False)
         raise
+
+
+def await_files(message: TicketMessage, names: Sequence[str]) -> list[TicketAttachment]:
+    """Name files of a turn that somebody else still has; `keep_awaited` or `give_up` ends the waiting of each."""
+    first = message.attachments.count()
+    rows = [
+        TicketAttachment(message=message, position=first + index, name=clean_name(name) or "?", size=0)
+        for index, name in enumerate(names)
+    ]
+    return TicketAttachment.objects.bulk_create(rows)
+
+
+@transaction.atomic
+def keep_awaited(attachment: TicketAttachment, content: bytes) -> None:
+    """
+    Keep a file that was waited for, judged like any other of its turn; whoever comes second changes nothing.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    row = _still_awaited(attachment)
+    if row is None:
+        return
+    judged = _judged_beside_others(row, Upload(row.name, content))
+    row.name, row.content_type, row.size = judged.name, judged.content_type, len(content)
+    row.refusal = judged.refusal or ""
+    if judged.refusal is None:
+        row.file.save(row.public_id.hex, ContentFile(judged.content), save=False)
+    try:
+        row.save()
+    except BaseException:
+        with suppress(OSError):
+            row.file.delete(save=False)
+        raise
+
+
+@transaction.atomic
+def give_up(attachment: TicketAttachment) -> None:
+    """Say on the ticket that a file that was waited for will not come."""
+    row = _still_awaited(attachment)
+    if row:
+        row.refusal = TicketAttachment.Refusal.LOST
+        row.save(update_fields=["refusal"])
+
+
+def _still_awaited(attachment: TicketAttachment) -> TicketAttachment | None:
+    return TicketAttachment.objects.select_for_update().filter(pk=attachment.pk, file="", refusal="").first()
+
+
+def _judged_beside_others(row: TicketAttachment, upload: Upload) -> Judged:
+    """The verdict on a file, with what its turn already has."""
+    (judged,) = judge([upload])
+    kept = row.message.attachments.exclude(file="").aggregate(files=Count("pk"), size=Sum("size", default=0))
+    if judged.refusal is None and kept["files"] >= MOST:
+        return Judged(judged.name, judged.content_type, b"", Refusal.TOO_MANY)
+    if judged.refusal is None and kept["size"] + len(upload.content) > LARGEST_TOGETHER:
+        return Judged(judged.name, judged.content_type, b"", Refusal.TOO_MUCH)
+    return judged

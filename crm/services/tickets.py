@@ -119,6 +119,7 @@ def receive_message(
     ticket: Ticket | None = None,
     sender: str = "",
     files: Sequence[Upload] = (),
+    awaited: Sequence[str] = (),
 ) -> TicketMessage:
     """
     File what a customer wrote to us under the ticket they are on, else under a new one.
@@ -131,15 +132,19 @@ def receive_message(
         quoted: older words that came along, folded on the page.
         sender: the address of who wrote, when that is not the customer.
         files: what came with it; there need be no text then.
+        awaited: names of files that are still to be fetched; see `crm.services.attachments`.
     """
     ticket = ticket or _open_ticket_of(customer, channel, now)
     if ticket is None:
-        ticket = _open_for(customer, channel, _subject(subject, body, files), source, now)
+        ticket = _open_for(
+            customer, channel, _subject(subject, body, [*(file.name for file in files), *awaited]), source, now
+        )
         turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
     else:
         turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
         _heard_from_customer(ticket, now)
     attachments.keep_files(turn, files)
+    attachments.await_files(turn, awaited)
     return turn
 
 
@@ -271,9 +276,9 @@ def _record(ticket: Ticket, name: str, now: datetime) -> None:
     )
 
 
-def _subject(subject: str, body: str, files: Sequence[Upload]) -> str:
+def _subject(subject: str, body: str, files: Sequence[str]) -> str:
     """What to call a ticket that begins with this: a photograph alone goes by its file's name."""
-    named = " ".join(clean_name(file.name) for file in files[:1])
+    named = " ".join(clean_name(name) for name in files[:1])
     return subject.strip() or _first_words(body) or f"\N{PAPERCLIP} {named}"
 
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.base import ReadOnlyAdmin
-from messaging.models import ProviderCall, RefusedCalls
+from messaging.models import FileToFetch, ProviderCall, RefusedCalls
 
 SHOWN = 20_000  # bytes of a body
 
@@ -34,3 +34,11 @@ class RefusedCallsAdmin(ReadOnlyAdmin):
     list_display = ("channel", "code", "count", "last_at", "last_from")
     list_filter = ("channel", "code")
     search_fields = ("=last_from",)
+
+
+@admin.register(FileToFetch)
+class FileToFetchAdmin(ReadOnlyAdmin):
+    list_display = ("attachment", "channel", "provider", "announced_at", "due_at", "attempts", "fault")
+    list_filter = ("channel", "provider")
+    search_fields = ("reference", "fault")
+    ordering = ("due_at",)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from messaging.channels.reasons import Reason
 
 if TYPE_CHECKING:
-    from messaging.channels.calls import Call, Heard
+    from messaging.channels.calls import Call, FileIn, Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +229,21 @@ class Provider(Protocol):
 
         Raises:
             messaging.channels.calls.Refused: NoSuchDoor, BadSignature, StaleCall or UnreadableCall.
+        """
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A provider that keeps what people attach, until it is fetched: pictures in LINE, MMS."""
+
+    async def fetch(self, reference: str, *, now: datetime) -> FileIn:
+        """
+        The file that `reference` stands for (messaging.channels.calls.FileThere), named by nobody. Of one that is too
+        large to be kept only so much is read as shows it.
+
+        Raises:
+            Failure: PermanentFailure when it will never come; any other is worth another try.
         """
         ...
 

@@ -46,6 +46,14 @@ class FileIn:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FileThere:
+    """Something attached that the provider keeps until we fetch it; `reference` is what to ask for (base.Keeper)."""
+
+    reference: str
+    name: str = ""
+
+
 class Kind(StrEnum):
     """What somebody did."""
 
@@ -83,6 +91,7 @@ class InboundIn:
     message_id: str = ""
     references: Sequence[str] = ()
     files: Sequence[FileIn] = ()
+    files_there: Sequence[FileThere] = ()
     is_automatic: bool = False
     reply_token: str = ""
 

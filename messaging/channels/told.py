@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.channels.base import News, ReceiptIn
-from messaging.channels.calls import FileIn, InboundIn, Kind
+from messaging.channels.calls import FileIn, FileThere, InboundIn, Kind
 
 # Levels of lists and objects, and numbers, that every reader of JSON takes.
 MAX_DEPTH = 20
@@ -31,7 +31,9 @@ def read_receipt(row: Mapping[str, Any]) -> ReceiptIn:
 def read_inbound(row: Mapping[str, Any]) -> InboundIn:
     """The inbound message that `to_json` wrote."""
     files = [FileIn(**{**file, "content": base64.b64decode(file["content"])}) for file in row["files"]]
-    return InboundIn(**{**row, "kind": Kind(row["kind"]), "at": datetime.fromisoformat(row["at"]), "files": files})
+    there = [FileThere(**file) for file in row.get("files_there", ())]
+    at = datetime.fromisoformat(row["at"])
+    return InboundIn(**{**row, "kind": Kind(row["kind"]), "at": at, "files": files, "files_there": there})
 
 
 def plain(value: Any, *, depth: int = MAX_DEPTH) -> Any:

@@ -9,12 +9,12 @@ from datetime import datetime
 from django.db import transaction
 
 from crm.lib import bulk
-from crm.lib.uploads import Upload
+from crm.lib.uploads import MOST, Upload
 from crm.models import Channel, Customer, Ticket, User
 from crm.services import identities, tickets
 from crm.services.identities import Identities
 from messaging.channels.calls import InboundIn, Kind
-from messaging.inbound import keywords, markup, obeying, ours, quoting, threads
+from messaging.inbound import fetching, keywords, markup, obeying, ours, quoting, threads
 from messaging.inbound.keywords import Reading, Words
 from messaging.models import InboundMessage, MessagingSettings, Suppression
 from messaging.models.suppression import hash_address
@@ -137,8 +137,9 @@ def _file(
     ticket: Ticket | None,
     sender: str = "",
 ) -> None:
-    if not (row.body or row.subject or inbound.files):
+    if not (row.body or row.subject or inbound.files or inbound.files_there):
         return
+    there = inbound.files_there[:MOST]
     turn = tickets.receive_message(
         customer=customer,
         channel=row.channel,
@@ -149,9 +150,11 @@ def _file(
         ticket=ticket,
         sender=sender,
         files=[Upload(file.name, file.content) for file in inbound.files],
+        awaited=[file.name for file in there],
         now=now,
     )
     row.ticket = turn.ticket
+    fetching.remember(turn, there, channel=row.channel, provider=row.provider, now=now)
 
 
 def _identities(channel: str, address: str) -> Identities | None:

@@ -300,6 +300,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='FileToFetch',
+            fields=[
+                ('attachment', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='to_fetch', serialize=False, to='crm.ticketattachment', verbose_name='attachment')),
+                ('channel', models.CharField(choices=[('sms', 'SMS'), ('email', 'Email'), ('line', 'LINE')], max_length=8, verbose_name='channel')),
+                ('provider', models.CharField(max_length=32, verbose_name='provider')),
+                ('reference', models.CharField(max_length=500, verbose_name="provider's reference")),
+                ('announced_at', models.DateTimeField(verbose_name='announced')),
+                ('due_at', models.DateTimeField(verbose_name='next try')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
+                ('fault', models.CharField(blank=True, max_length=500, verbose_name='fault')),
+            ],
+            options={
+                'verbose_name': 'file to fetch',
+                'verbose_name_plural': 'files to fetch',
+                'indexes': [models.Index(fields=['due_at'], name='file_to_fetch_due')],
+            },
+        ),
+        migrations.CreateModel(
             name='InboundMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -3,7 +3,7 @@
 from messaging.models.broadcast import Broadcast, BroadcastRecipient, BroadcastVariant
 from messaging.models.call import ProviderCall, RefusedCalls
 from messaging.models.channel import ChannelSettings, ProviderState
-from messaging.models.inbound import InboundMessage
+from messaging.models.inbound import FileToFetch, InboundMessage
 from messaging.models.link import Click, ShortLink
 from messaging.models.message import Attempt, Message
 from messaging.models.price import Price
@@ -20,6 +20,7 @@ __all__ = [
     "BroadcastVariant",
     "ChannelSettings",
     "Click",
+    "FileToFetch",
     "FrequencyCap",
     "InboundMessage",
     "Message",

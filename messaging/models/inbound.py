@@ -9,10 +9,37 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Channel, Customer, Ticket
+from crm.models import Channel, Customer, Ticket, TicketAttachment
 
 if TYPE_CHECKING:
     from crm.models import User
+
+
+class FileToFetch(models.Model):
+    """
+    A file of a ticket that a provider keeps for us. The row goes when the file is there, or is given up.
+
+    `reference` is what the provider knows it by; `due_at` is the next try, or the end of the one under way.
+    """
+
+    attachment = models.OneToOneField(
+        TicketAttachment, models.CASCADE, primary_key=True, related_name="to_fetch", verbose_name=_("attachment")
+    )
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    provider = models.CharField(_("provider"), max_length=32)
+    reference = models.CharField(_("provider's reference"), max_length=500)
+    announced_at = models.DateTimeField(_("announced"))
+    due_at = models.DateTimeField(_("next try"))
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    fault = models.CharField(_("fault"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("file to fetch"), _("files to fetch")
+        # services.fetching: what is due.
+        indexes = [models.Index(fields=["due_at"], name="file_to_fetch_due")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.reference}"
 
 
 class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):

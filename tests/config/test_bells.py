@@ -82,7 +82,7 @@ def test_a_replay_rings_nothing(django_capture_on_commit_callbacks):
 def test_every_bell_that_is_rung_has_an_answer():
     assert set(BELLS) == {
         "run_due", "send_due", "send_broadcasts", "replay_journeys", "refresh_segments", "run_backtests",
-        "deliver_hooks",
+        "deliver_hooks", "fetch_files",
     }  # fmt: skip
     with pytest.raises(KeyError):
         bells.enqueue("doorbell")

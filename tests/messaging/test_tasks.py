@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from crm.models import TicketAttachment
 from messaging import tasks
-from messaging.models import ProviderCall
-from tests.factories.crm import NOON
+from messaging.models import FileToFetch, ProviderCall
+from tests.factories.crm import NOON, TicketMessageFactory
 from tests.factories.messaging import MessageFactory, states
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +26,18 @@ def test_what_a_dead_worker_left_is_cleared_up() -> None:
         assert tasks.reconcile() == "nothing unclear"
     with time_machine.travel(NOON.replace(hour=13), tick=False):
         assert tasks.reconcile() == "queued 1"
+
+
+def test_what_people_attached_is_fetched() -> None:
+    attachment = TicketAttachment.objects.create(message=TicketMessageFactory.create(), name="image", size=0)
+    FileToFetch.objects.create(
+        attachment=attachment, channel="line", provider="gone", reference="1", announced_at=NOON, due_at=NOON
+    )
+    with time_machine.travel(NOON, tick=False):
+        assert tasks.fetch_files() == "1 files"
+        assert tasks.fetch_files() == "0 files"
+    attachment.refresh_from_db()
+    assert attachment.refusal == "lost"
 
 
 def test_calls_of_providers_that_failed_are_tried_again_and_forgotten_in_the_end() -> None:

@@ -5,14 +5,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from crm.lib.strict_json import InvalidJSON, read_object
-from messaging.channels.calls import BadSignature, Call, Heard, InboundIn, Kind, NoSuchDoor, UnreadableCall, What
+from messaging.channels.calls import (
+    BadSignature,
+    Call,
+    FileThere,
+    Heard,
+    InboundIn,
+    Kind,
+    NoSuchDoor,
+    UnreadableCall,
+    What,
+)
 
 NAME = "line"
+_WITH_CONTENT = ("image", "video", "audio", "file")
+_MESSAGE_ID = re.compile(r"[0-9]{1,40}")
 _KINDS = {"message": Kind.WROTE, "follow": Kind.FOLLOWED, "unfollow": Kind.LEFT, "postback": Kind.WROTE}
 
 
@@ -76,12 +89,13 @@ def _inbound(event: Mapping[str, Any]) -> Iterator[InboundIn]:
         at=happened_at,
         kind=kind,
         body=_body(event),
+        files_there=list(_files(event)),
         reply_token=_text(event, "replyToken"),
     )
 
 
 def _body(event: Mapping[str, Any]) -> str:
-    """What was said, as text: LINE keeps pictures and files, and its manager app shows them."""
+    """What was said, as text; what is no text is named."""
     if event.get("type") == "postback":
         return _text(_object(event, "postback"), "data")
     message = _object(event, "message")
@@ -97,6 +111,20 @@ def _body(event: Mapping[str, Any]) -> str:
         where = [str(message[name]) for name in ("latitude", "longitude") if isinstance(message.get(name), int | float)]
         return " ".join(filter(None, ("[location]", *place, ", ".join(where))))
     return f"[{kind}] {_text(message, 'fileName')}".strip() if kind else ""
+
+
+def _files(event: Mapping[str, Any]) -> Iterator[FileThere]:
+    """What LINE keeps of it for a while. What an app has put there is somewhere else, where we do not go."""
+    message = _object(event, "message")
+    kind, message_id = _text(message, "type"), _text(message, "id")
+    is_elsewhere = _text(_object(message, "contentProvider"), "type") not in ("", "line")
+    if (
+        event.get("type") == "message"
+        and kind in _WITH_CONTENT
+        and not is_elsewhere
+        and _MESSAGE_ID.fullmatch(message_id)
+    ):
+        yield FileThere(message_id, _text(message, "fileName") or kind)
 
 
 def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import aiohttp
 from pydantic import Field, ValidationError
 
+from crm.lib.uploads import LARGEST
 from messaging.channels.base import (
     Accepted,
     ConfigFault,
@@ -21,7 +22,8 @@ from messaging.channels.base import (
     Traits,
     Uncertain,
 )
-from messaging.channels.calls import Call, Heard, What
+from messaging.channels.calls import Call, FileIn, Heard, What
+from messaging.channels.downloads import download
 from messaging.channels.shapes import Shape, faults_of
 from messaging.channels.wire import Answer, Wire
 from messaging.providers.line import hearing
@@ -37,11 +39,12 @@ _Secret = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
 class Settings(Shape):
-    """Both stand in the LINE Developers console, Messaging API channel."""
+    """The first two stand in the LINE Developers console, Messaging API channel."""
 
     channel_access_token: _Secret
     channel_secret: _Secret
     api_url: Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")] = "https://api.line.me"
+    data_url: Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")] = "https://api-data.line.me"
 
 
 class LineProvider:
@@ -79,6 +82,10 @@ class LineProvider:
 
     def hear(self, call: Call, *, now: datetime) -> Heard:
         return hearing.hear(call, channel_secret=self._settings.channel_secret)
+
+    async def fetch(self, reference: str, *, now: datetime) -> FileIn:
+        url = f"{self._settings.data_url}/v2/bot/message/{reference}/content"
+        return await download(url, headers=self._headers, most=LARGEST, now=now)
 
     async def _deliver(self, parcel: Parcel) -> Accepted:
         messages = [{"type": "text", "text": text} for text in split(parcel.body)]

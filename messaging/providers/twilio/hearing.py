@@ -5,12 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from messaging.channels.base import ReceiptIn
-from messaging.channels.calls import BadSignature, Call, Heard, InboundIn, NoSuchDoor, Thanks, UnreadableCall, What
+from messaging.channels.calls import (
+    BadSignature,
+    Call,
+    FileThere,
+    Heard,
+    InboundIn,
+    NoSuchDoor,
+    Thanks,
+    UnreadableCall,
+    What,
+)
 from messaging.providers.twilio.answers import news_of
 
 NAME = "twilio"
@@ -19,6 +30,11 @@ KEY = "key"
 TWIML = Thanks('<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
 _MOST_MEDIA = 10
 _LONGEST_SID = 64  # they have 34
+# Where a picture is: of its address we believe the path, and enter host and version ourselves.
+_MEDIA = re.compile(
+    r"https?://[^/?#@\s]+/2010-04-01/Accounts/(AC[0-9a-f]{32}/Messages/(?:MM|SM)[0-9a-f]{32}/Media/ME[0-9a-f]{32})"
+)
+_NAMES = {"image": "picture", "video": "video", "audio": "audio"}
 _PORTS = {"https": 443, "http": 80}
 Form = dict[str, list[str]]
 
@@ -92,20 +108,29 @@ def _inbound(form: Form, now: datetime) -> InboundIn:
         raise UnreadableCall("MessageSid and From are needed")
     # When Twilio itself has understood STOP, START or HELP, in whatever words, that is what was said.
     body = _one(form, "OptOutType") or _one(form, "Body")
+    there, elsewhere = _media(form)
     return InboundIn(
         provider=NAME,
         provider_id=sid,
         from_address=sender,
         to=_one(form, "To"),
         at=now,
-        body="\n".join([body, *_media(form)]).strip(),
+        body="\n".join([body, *elsewhere]).strip(),
+        files_there=there,
     )
 
 
-def _media(form: Form) -> Iterator[str]:
-    """A line for each picture: its kind, and where staff find it with the account's password."""
+def _media(form: Form) -> tuple[list[FileThere], list[str]]:
+    """The pictures that Twilio keeps; and a line for each of those that are somewhere else, where we do not go."""
+    there: list[FileThere] = []
+    elsewhere: list[str] = []
     for number in range(min(_number(_one(form, "NumMedia")), _MOST_MEDIA)):
-        yield f"[{_one(form, f'MediaContentType{number}')}] {_one(form, f'MediaUrl{number}')}"
+        kind, url = _one(form, f"MediaContentType{number}"), _one(form, f"MediaUrl{number}")
+        if found := _MEDIA.fullmatch(url):
+            there.append(FileThere(found[1], _NAMES.get(kind.partition("/")[0], "file")))
+        else:
+            elsewhere.append(f"[{kind}] {url}")
+    return there, elsewhere
 
 
 def _number(text: str) -> int:

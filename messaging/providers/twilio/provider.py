@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import aiohttp
 
 from crm.lib.among import Among
+from crm.lib.uploads import LARGEST
 from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Preset, Repeat, Traits, Uncertain
-from messaging.channels.calls import Call, Heard, What
+from messaging.channels.calls import Call, FileIn, Heard, What
+from messaging.channels.downloads import download
 from messaging.channels.wire import Wire
 from messaging.models import Message
 from messaging.providers.twilio import hearing
@@ -21,6 +23,7 @@ from messaging.providers.twilio.config import Settings, check_settings
 
 # A page of the newest messages to one number: nobody gets more while an answer is lost.
 PAGE = 20
+_STORE = "s3-external-1.amazonaws.com"  # Amazon's own host: only Twilio's bucket there is Twilio's
 # Twilio's clock may be behind ours.
 SKEW = timedelta(seconds=60)
 
@@ -70,6 +73,19 @@ class TwilioProvider:
 
     def hear(self, call: Call, *, now: datetime) -> Heard:
         return hearing.hear(call, auth_token=self._settings.auth_token, now=now)
+
+    async def fetch(self, reference: str, *, now: datetime) -> FileIn:
+        url = f"{self._settings.api_url}/2010-04-01/Accounts/{reference}"
+        return await download(url, headers=self._headers, most=LARGEST, now=now, leads=self._is_twilios)
+
+    def _is_twilios(self, address: SplitResult) -> bool:
+        """Twilio answers with the address of its store."""
+        host, own = address.hostname or "", urlsplit(self._settings.api_url)
+        return (
+            host.endswith((".twilio.com", ".twiliocdn.com"))
+            or (host == _STORE and address.path.startswith("/media.twiliocdn.com/"))
+            or address.netloc == own.netloc
+        )
 
     async def _deliver(self, parcel: Parcel) -> Accepted:
         # SmartEncoded would change the text, whose segments we have counted and by which we find it again.

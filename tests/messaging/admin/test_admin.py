@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.lib.vault import seal
+from crm.models import TicketAttachment
 from messaging.models import (
     Attempt,
     Broadcast,
@@ -16,6 +17,7 @@ from messaging.models import (
     BroadcastVariant,
     ChannelSettings,
     Click,
+    FileToFetch,
     FrequencyCap,
     InboundMessage,
     Message,
@@ -34,15 +36,15 @@ from messaging.models import (
     TemplateVersion,
 )
 from messaging.outbox.sender import send_due
-from tests.factories.crm import NOON, UserFactory
+from tests.factories.crm import NOON, TicketMessageFactory, UserFactory
 from tests.factories.messaging import MessageFactory, make_template
 
 pytestmark = pytest.mark.django_db
 
 MODELS = [
-    Attempt, Broadcast, BroadcastRecipient, BroadcastVariant, ChannelSettings, Click, FrequencyCap, InboundMessage,
-    Message, MessagingSettings, Price, ProviderCall, ProviderState, QuietHours, Receipt, RefusedCalls, SandboxText,
-    ShortLink, Suppression, Template, TemplatePartial, TemplateVersion,
+    Attempt, Broadcast, BroadcastRecipient, BroadcastVariant, ChannelSettings, Click, FileToFetch, FrequencyCap,
+    InboundMessage, Message, MessagingSettings, Price, ProviderCall, ProviderState, QuietHours, Receipt, RefusedCalls,
+    SandboxText, ShortLink, Suppression, Template, TemplatePartial, TemplateVersion,
 ]  # fmt: skip
 
 
@@ -72,6 +74,10 @@ def something_of_everything() -> None:
     ProviderCall.objects.create(
         channel="sms", provider="x", what="inbound", method="POST", body=b"\xffHi", received_at=NOON, retry_at=NOON
     )
+    FileToFetch.objects.create(
+        attachment=TicketAttachment.objects.create(message=TicketMessageFactory.create(), name="image", size=0),
+        channel="line", provider="line", reference="1", announced_at=NOON, due_at=NOON,
+    )  # fmt: skip
     RefusedCalls.objects.create(channel="sms", code="bad_signature", count=1, last_at=NOON)
     InboundMessage.objects.create(
         channel="sms", provider="x", provider_id="1", from_address="y", body="z", reading="message",

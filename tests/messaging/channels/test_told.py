@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from messaging.channels.base import News, ReceiptIn
-from messaging.channels.calls import FileIn, InboundIn, Kind
+from messaging.channels.calls import FileIn, FileThere, InboundIn, Kind
 from messaging.channels.told import MAX_DEPTH, plain, read_inbound, read_receipt, to_json
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890, tzinfo=UTC)
@@ -16,6 +16,7 @@ def test_an_inbound_message_comes_back_as_it_was() -> None:
     inbound = InboundIn(
         "x", "m1", "+66812345678", AT, kind=Kind.FOLLOWED, body="สวัสดี 😀", references=["<a@b>"],
         files=[FileIn("a.bin", "application/x", bytes(range(256)))], is_automatic=True, reply_token="t",
+        files_there=[FileThere("77", "image")],
     )  # fmt: skip
     assert read_inbound(to_json(inbound)) == inbound
 

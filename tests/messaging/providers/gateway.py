@@ -63,7 +63,7 @@ class Reply:
 
     status: int = 200
     json: Any = None
-    body: str = ""
+    body: str | bytes = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     accepts: bool | None = None
     after: threading.Event | threading.Barrier | None = None
@@ -74,7 +74,8 @@ class Reply:
 
     @property
     def raw(self) -> bytes:
-        return (self.body if self.json is None else json.dumps(self.json)).encode()
+        said = self.body if self.json is None else json.dumps(self.json)
+        return said.encode() if isinstance(said, str) else said
 
 
 @dataclass(frozen=True)

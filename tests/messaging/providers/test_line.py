@@ -24,7 +24,7 @@ from messaging.channels.base import (
     RateLimited,
     Uncertain,
 )
-from messaging.channels.calls import BadSignature, Call, Kind, NoSuchDoor, Refused, UnreadableCall, What
+from messaging.channels.calls import BadSignature, Call, FileThere, Kind, NoSuchDoor, Refused, UnreadableCall, What
 from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, InboundMessage, ProviderCall, RefusedCalls
 from messaging.providers.line import hearing
@@ -228,12 +228,31 @@ class TestEvents:
             ({"type": "file", "fileName": "receipt.pdf", "fileSize": 2138}, "[file] receipt.pdf"),
             ({"type": "location", "title": "Shop", "address": "Silom", "latitude": 13.7, "longitude": 100.5},
              "[location] Shop Silom 13.7, 100.5"),
+            ({"type": "location", "latitude": "x"}, "[location]"),
             ({}, ""),
         ],
     )  # fmt: skip
     def test_other_things_are_named(self, message: dict[str, Any], body: str) -> None:
         (inbound,) = heard(event(message={"id": "1", **message}))
         assert inbound.body == body
+
+    @pytest.mark.parametrize(
+        ("message", "there"),
+        [
+            ({"type": "image", "contentProvider": {"type": "line"}}, [FileThere("77", "image")]),
+            ({"type": "video"}, [FileThere("77", "video")]),
+            ({"type": "audio"}, [FileThere("77", "audio")]),
+            ({"type": "file", "fileName": "receipt.pdf"}, [FileThere("77", "receipt.pdf")]),
+            ({"type": "image", "contentProvider": {"type": "external", "originalContentUrl": "http://10.0.0.1/"}}, []),
+            ({"type": "image", "id": "../../profile/U1"}, []),
+            ({"type": "image", "id": None}, []),
+            ({"type": "text", "text": "hi"}, []),
+            ({"type": "sticker"}, []),
+        ],
+    )
+    def test_what_line_keeps_is_to_be_fetched(self, message: dict[str, Any], there: list[FileThere]) -> None:
+        (inbound,) = heard(event(message={"id": "77", **message}))
+        assert inbound.files_there == there
 
     def test_following_leaving_and_a_button(self) -> None:
         events = heard(
