@@ -11,7 +11,7 @@ from messaging.outbox import sender
 from tests.browser.conftest import Open
 from tests.browser.test_accessibility import faults
 from tests.factories.crm import NOON, UserFactory
-from tests.factories.messaging import make_broadcast, make_people
+from tests.factories.messaging import make_broadcast, make_people, topic
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
@@ -78,3 +78,53 @@ def test_a_broadcast_is_written_looked_over_sent_and_watched(manager: Page) -> N
     manager.get_by_role("link", name="3 delivered").click()
     expect(manager.locator("#rows tbody tr")).to_have_count(3)
     assert Message.objects.filter(state="delivered").count() == 3
+
+
+def test_what_does_not_apply_is_not_asked(manager: Page) -> None:
+    manager.goto("/messages/broadcasts/new/")
+    rule, subject, share = (
+        manager.locator("[data-rule]"),
+        manager.locator("[name=v1_subject]"),
+        manager.get_by_label("Try"),
+    )
+    expect(rule).to_be_hidden()
+    manager.get_by_label("whoever a rule holds for").check()
+    expect(rule).to_be_visible()
+    expect(manager.get_by_label("Segment", exact=True)).to_be_hidden()
+
+    manager.get_by_label("Channel").select_option("sms")
+    expect(subject).to_be_hidden()
+    manager.locator("[name=v1_body]").press_sequentially("Sawasdee", delay=5)
+    expect(manager.locator("#meter-A")).to_contain_text("1 segment")
+    manager.get_by_role("group", name="Where that has no address").get_by_label("Email").check()
+    expect(subject).to_be_visible()
+
+    expect(share).to_be_hidden()
+    manager.get_by_text("Text B").click()
+    expect(share).to_be_visible()
+
+    expect(manager.locator("[name=starts_at]")).to_be_hidden()
+    manager.get_by_label("at one moment").check()
+    expect(manager.locator("[name=starts_at]")).to_be_visible()
+    expect(manager.locator("[name=local_date]")).to_be_hidden()
+
+
+def test_a_second_person_approves_what_a_marketer_asks_for(open_as: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "ALONE", 2)
+    make_people(3)
+    draft = make_broadcast("Hello", topic=topic("after_sales"))
+    marketer = open_as(User.Role.MARKETER, first_name="Ploy", username="ploy")
+    marketer.goto(f"{draft.get_absolute_url()}review/")
+    marketer.get_by_role("button", name="Ask for approval").click()
+    expect(marketer.locator("h1")).to_contain_text("waits for approval")
+    expect(marketer.get_by_role("button", name="Approve")).to_have_count(0)
+
+    manager = open_as(User.Role.MANAGER, first_name="Mali", username="mali")
+    manager.goto("/messages/broadcasts/")
+    manager.get_by_role("link", name=draft.name).click()
+    expect(manager.get_by_text("Ploy asks for approval.")).to_be_visible()
+    manager.once("dialog", lambda dialog: dialog.accept())
+    manager.get_by_role("button", name="Approve: send to 3 people").click()
+    expect(manager.locator(".toast")).to_be_visible()
+    draft.refresh_from_db()
+    assert (draft.state, draft.approved_by) == ("scheduled", User.objects.get(username="mali"))

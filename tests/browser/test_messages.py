@@ -81,7 +81,9 @@ def addresses() -> list[str]:
         "/templates/", "/templates/new/?channel=email",
         *(url for text in texts for url in (text.get_absolute_url(), f"{text.get_absolute_url()}edit/")),
         "/settings/channels/", "/settings/channels/sms/", "/settings/sending/", "/settings/sending/words/",
-        "/settings/sending/quiet/new/", "/settings/topics/", "/settings/topics/new/", "/settings/topics/promotions/",
+        "/settings/sending/quiet/new/",
+        "/settings/channels/email/", "/settings/channels/line/",
+        "/settings/topics/", "/settings/topics/new/", "/settings/topics/promotions/",
         "/settings/suppressions/?channel=sms&address=0812345678", "/settings/suppressions/new/",
         f"/settings/suppressions/{stop.pk}/lift/",
     ]  # fmt: skip
@@ -223,6 +225,36 @@ def test_a_queued_message_is_cancelled_where_it_stands(manager: Page) -> None:
     manager.get_by_role("button", name="Cancel the message").click()
     expect(manager.locator("#record")).to_contain_text("cancelled")
     assert Message.objects.get().state == "cancelled"
+
+
+def test_an_unclear_message_is_found_and_decided_on(manager: Page) -> None:
+    message = MessageFactory(state=State.UNKNOWN_FINAL, reason="no_answer", body="Still there?", wire_at=NOON)
+    manager.goto("/messages/")
+    manager.get_by_role("link", name="unclear 1").click()
+    manager.get_by_role("link", name="Still there?").click()
+    expect(manager.get_by_text("Nobody knows whether this message arrived.")).to_be_visible()
+    manager.get_by_role("button", name="Treat as sent").click()
+    expect(manager.locator(".toast")).to_contain_text("It counts as sent.")
+    expect(manager.get_by_role("button", name="Treat as sent")).to_have_count(0)
+    message.refresh_from_db()
+    assert message.state == State.SENT
+
+
+def test_an_address_is_looked_up_and_its_suppression_lifted_with_a_reason(open_as: Open) -> None:
+    address = "+66812345678"
+    stop = Suppression.objects.create(
+        channel="sms", address_hash=hash_address("sms", address), scope="marketing", cause="stop", since=NOON
+    )
+    page = open_as(User.Role.ADMIN)
+    page.goto("/settings/suppressions/")
+    page.get_by_label("Number or address").fill("081 234 5678")
+    page.get_by_role("button", name="Look up").click()
+    page.get_by_role("link", name="Lift").first.click()
+    page.get_by_label("Why").fill("They asked for it at the counter.")
+    page.get_by_role("button", name="Lift it").click()
+    expect(page.locator(".toast")).to_be_visible()
+    stop.refresh_from_db()
+    assert stop.detail["lifted"]["reason"] == "They asked for it at the counter."
 
 
 def test_the_phone_and_the_templates_work_without_scripts(browser: Browser, live_server: Any, open_as: Open) -> None:
