@@ -7,8 +7,11 @@ from typing import Any
 import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,8 +19,9 @@ from crm.api.base import Noun
 from crm.api.fields import CustomerField, Given, MomentField, PurchaseField, Shape, checked, named_faults
 from crm.api.filters import CustomerFilter
 from crm.api.lookups import customer_behind, purchase_behind
+from crm.lib.downloads import to_save
 from crm.lib.paging import Sort
-from crm.models import Ticket, TicketMessage
+from crm.models import Ticket, TicketAttachment, TicketMessage
 from crm.services import tickets
 
 
@@ -32,11 +36,25 @@ class TicketFilters(django_filters.FilterSet):  # type: ignore[misc] # ships no 
         fields: list[str] = []
 
 
+class AttachmentShape(Shape):
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField()
+    content_type = serializers.CharField(help_text='by what is in it; "" while it is not kept')
+    size = serializers.IntegerField(help_text="bytes")
+    state = serializers.CharField(help_text="kept, awaited (a provider still has it), or refused")
+    refusal = serializers.CharField(help_text='why it is not kept: too_large, kind, lost …; "" when it is')
+    url = serializers.SerializerMethodField(help_text="where it is downloaded, with the same rights; null unless kept")
+
+    def get_url(self, row: TicketAttachment) -> str | None:
+        return row.get_api_url() if row.file else None
+
+
 class TurnShape(Shape):
     id = serializers.UUIDField(source="public_id")
     author = serializers.ChoiceField(choices=TicketMessage.Author.choices)
     channel = serializers.CharField()
     body = serializers.CharField()
+    attachments = AttachmentShape(many=True)
     created_at = serializers.DateTimeField()
 
 
@@ -93,7 +111,7 @@ class TicketView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
 
     def get_queryset(self) -> QuerySet[Ticket]:
         found = Ticket.objects.visible_to(self.staff) if self.staff else Ticket.objects.all()
-        return found.select_related("customer", "purchase").prefetch_related("messages")
+        return found.select_related("customer", "purchase").prefetch_related("messages__attachments")
 
     @extend_schema(summary="Open a ticket", request=TicketGiven, responses={201: TicketShape})
     @transaction.atomic
@@ -118,6 +136,16 @@ class TicketView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         with named_faults():
             tickets.add_message(ticket, staff=self.staff, now=self.now, **given)
         return self.answer(self.get_object(), 201)
+
+    @extend_schema(
+        summary="Download a file that came with a turn",
+        description="Always to be saved (Content-Disposition: attachment); 404 for one that is not kept.",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )  # fmt: skip
+    def attachment(self, request: Request, *args: Any, **kwargs: Any) -> FileResponse:
+        theirs = TicketAttachment.objects.filter(message__ticket=self.get_object()).exclude(file="")
+        row = get_object_or_404(theirs, public_id=self.kwargs["attachment"])
+        return to_save(row.file, name=row.name, content_type=row.content_type)
 
     @extend_schema(summary="Move a ticket along", request=TicketStatusGiven, responses=TicketShape)
     @transaction.atomic

@@ -36,6 +36,11 @@ urlpatterns = [
     path("v1/tickets/<uuid:id>/", TicketView.as_view({"get": "retrieve"})),
     path("v1/tickets/<uuid:id>/messages/", TicketView.as_view({"post": "add_message"})),
     path("v1/tickets/<uuid:id>/status/", TicketView.as_view({"post": "set_status"})),
+    path(
+        "v1/tickets/<uuid:id>/attachments/<uuid:attachment>/",
+        TicketView.as_view({"get": "attachment"}),
+        name="ticket_attachment",
+    ),
     path("v1/tasks/", TaskView.as_view({"get": "list", "post": "create"})),
     path("v1/tasks/<uuid:id>/", TaskView.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("v1/tasks/<uuid:id>/complete/", TaskView.as_view({"post": "complete"})),

@@ -228,5 +228,13 @@ class TicketAttachment(models.Model):
     def is_awaited(self) -> bool:
         return not self.file and not self.refusal
 
+    @property
+    def state(self) -> str:
+        """ "kept", "awaited" or "refused"."""
+        return "refused" if self.refusal else "kept" if self.file else "awaited"
+
     def get_absolute_url(self) -> str:
         return reverse("crm:ticket_file", args=[self.public_id])
+
+    def get_api_url(self) -> str:
+        return reverse("api:ticket_attachment", args=[self.message.ticket.public_id, self.public_id])

@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from crm.access.guards import staff_of, staff_required
 from crm.extensions import marks_of_turns
 from crm.forms.base import refuse
 from crm.forms.tickets import TicketForm, TurnForm
+from crm.lib.downloads import to_save
 from crm.lib.htmx import render_page
 from crm.lib.paging import Sort, bounded_count
 from crm.models import Ticket, TicketAttachment, TicketMessage, User
@@ -129,28 +130,14 @@ def _show(request: HttpRequest, ticket: Ticket, *, faulty: str = "", form: forms
 @staff_required("tickets.view")
 def ticket_file(request: HttpRequest, public_id: UUID) -> FileResponse:
     """
-    A file that came with a turn, to be saved: never shown in our pages' name, whatever is in it.
+    A file that came with a turn, to be saved.
 
     Raises:
         Http404: no such file, not on a ticket the reader may see, or not kept.
     """
     theirs = Ticket.objects.visible_to(staff_of(request)).values("pk")
     attachment = found(TicketAttachment.objects.filter(message__ticket__in=theirs).exclude(file=""), public_id)
-    try:
-        content = attachment.file.open()
-    except FileNotFoundError as error:
-        raise Http404 from error
-    return FileResponse(
-        content,
-        as_attachment=True,
-        filename=attachment.name,
-        content_type=attachment.content_type,
-        headers={
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
-    )
+    return to_save(attachment.file, name=attachment.name, content_type=attachment.content_type)
 
 
 @require_http_methods(["GET", "POST"])

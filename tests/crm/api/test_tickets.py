@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from crm.lib.uploads import Upload
 from crm.models import Event, Ticket
+from crm.services import attachments
 from tests.crm.api.conftest import Program, faults
-from tests.factories.crm import CustomerFactory, PurchaseFactory, TicketFactory
+from tests.factories.crm import CustomerFactory, PurchaseFactory, TicketFactory, TicketMessageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 ASKED: dict[str, Any] = {
@@ -99,3 +102,64 @@ def test_the_list_narrows(api: Program) -> None:
     for query in (f"customer={ticket.customer.public_id}", "kind=enquiry", "status=new", "search=size"):
         assert [row["id"] for row in api.get(f"tickets/?{query}").json()["results"]] == [str(ticket.public_id)]
     assert faults(api.get("tickets/?status=lost")) == [("status", "invalid_choice")]
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+
+def test_files_are_listed_with_what_became_of_them(api: Program) -> None:
+    turn = TicketMessageFactory.create()
+    attachments.keep_files(turn, [Upload("leak.png", PNG), Upload("run.exe", b"MZ")])
+    attachments.await_files(turn, ["image"])
+
+    (shown,) = api.get(f"tickets/{turn.ticket.public_id}/").json()["messages"]
+
+    kept, refused, awaited = shown["attachments"]
+    assert kept == {
+        "id": kept["id"], "name": "leak.png", "content_type": "image/png", "size": 28, "state": "kept", "refusal": "",
+        "url": f"/api/v1/tickets/{turn.ticket.public_id}/attachments/{kept['id']}/",
+    }  # fmt: skip
+    assert (refused["state"], refused["refusal"], refused["url"]) == ("refused", "kind", None)
+    assert (awaited["state"], awaited["name"], awaited["url"]) == ("awaited", "image", None)
+
+
+def test_a_file_is_handed_out_to_be_saved_and_nothing_else(api: Program, client: Client) -> None:
+    turn = TicketMessageFactory.create()
+    kept, refused = attachments.keep_files(turn, [Upload("รั่ว.png", PNG), Upload("run.exe", b"MZ")])
+    here = f"tickets/{turn.ticket.public_id}/attachments/"
+
+    answer = api.get(f"{here}{kept.public_id}/")
+
+    assert b"".join(answer.streaming_content) == PNG
+    assert (answer.status_code, answer["Content-Type"], answer["X-Content-Type-Options"]) == (
+        200,
+        "image/png",
+        "nosniff",
+    )
+    assert answer["Content-Disposition"].startswith("attachment; filename*=utf-8''")
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert "no-store" in answer["Cache-Control"]
+    another = TicketFactory.create()
+    for address in (f"{here}{refused.public_id}/", f"tickets/{another.public_id}/attachments/{kept.public_id}/"):
+        assert (api.get(address).status_code, api.get(address).json()["code"]) == (404, "not_found")
+    assert Program("events:write").get(f"{here}{kept.public_id}/").status_code == 403
+    assert client.get(f"/api/v1/{here}{kept.public_id}/").status_code == 401
+
+
+def test_files_cost_no_query_each(api: Program, django_assert_max_num_queries: Any) -> None:
+    for _ in range(5):
+        attachments.keep_files(TicketMessageFactory.create(), [Upload("leak.png", PNG)])
+    with django_assert_max_num_queries(8):
+        assert len(api.get("tickets/").json()["results"]) == 5
+
+
+def test_staff_get_the_files_of_tickets_that_they_may_see() -> None:
+    theirs = CustomerFactory.create(owner=UserFactory.create(role="sales"))
+    (kept,) = attachments.keep_files(TicketMessageFactory.create(ticket__customer=theirs), [Upload("leak.png", PNG)])
+    path = kept.get_api_url()
+    for role, status in (("manager", 200), ("sales", 404)):
+        browser = Client()
+        browser.force_login(UserFactory.create(role=role))
+        answer = browser.get(path)
+        assert answer.status_code == status
+        assert not answer.streaming or b"".join(answer.streaming_content) == PNG
