@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from crm.lib.uploads import Upload
-from crm.models import Event, Ticket
+from crm.models import Event, Shop, Ticket
 from crm.services import attachments
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, PurchaseFactory, TicketFactory, TicketMessageFactory, UserFactory
@@ -154,6 +154,7 @@ def test_files_cost_no_query_each(api: Program, django_assert_max_num_queries: A
 
 
 def test_staff_get_the_files_of_tickets_that_they_may_see() -> None:
+    Shop.objects.update(sales_see=Shop.SalesSee.OWN)
     theirs = CustomerFactory.create(owner=UserFactory.create(role="sales"))
     (kept,) = attachments.keep_files(TicketMessageFactory.create(ticket__customer=theirs), [Upload("leak.png", PNG)])
     path = kept.get_api_url()
