@@ -8,7 +8,7 @@ from django.db.models import Count, Min
 
 from crm.lib import metrics
 from crm.lib.metrics import Figures
-from messaging.models import Attempt, Message, ProviderState, Receipt
+from messaging.models import Attempt, Message, ProviderCall, ProviderState, Receipt, RefusedCalls
 
 HOUR = timedelta(hours=1)
 # States that are left again; the others only ever grow, and counting millions of them is nobody's wish.
@@ -49,3 +49,15 @@ def circuits(now: datetime) -> Figures:
 @metrics.gauge("waymark_receipts_unmatched", "Receipts of messages that we do not know.")
 def unmatched(now: datetime) -> Figures:
     return [({}, Receipt.objects.filter(message=None).count())]
+
+
+@metrics.gauge("waymark_hook_calls_open", "Calls of providers that have not been worked off, by channel.")
+def open_calls(now: datetime) -> Figures:
+    rows = ProviderCall.objects.open().order_by("channel").values_list("channel").annotate(n=Count("pk"))
+    return [({"channel": channel}, number) for channel, number in rows]
+
+
+@metrics.gauge("waymark_hook_calls_refused", "Calls at our doors that were refused and not forgotten yet, by why.")
+def refused_calls(now: datetime) -> Figures:
+    rows = RefusedCalls.objects.order_by("channel", "code").values_list("channel", "code", "count")
+    return [({"channel": channel, "code": code}, number) for channel, code, number in rows]

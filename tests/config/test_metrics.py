@@ -7,7 +7,15 @@ import time_machine
 
 from crm.models import Heartbeat
 from journeys.models import Lateness
-from messaging.models import Attempt, ChannelSettings, Message, ProviderState, Receipt
+from messaging.models import (
+    Attempt,
+    ChannelSettings,
+    Message,
+    ProviderCall,
+    ProviderState,
+    Receipt,
+    RefusedCalls,
+)
 from tests.factories.crm import NOON
 from tests.factories.journeys import EnrolmentFactory
 from tests.factories.messaging import MessageFactory
@@ -100,4 +108,19 @@ def test_messages_queues_calls_circuits_and_strange_receipts_are_told(scrape):
         'waymark_provider_calls{outcome="accepted",provider="sandbox"} 1',
         'waymark_provider_circuit_closed{channel="sms"} 0',
         "waymark_receipts_unmatched 1",
+    ]
+
+
+@pytest.mark.django_db
+def test_what_came_to_our_doors_and_was_refused_or_waits_is_told(scrape):
+    row = {"provider": "fake", "what": "receipts", "method": "POST", "body": b"{}", "received_at": NOON}
+    for processed_at in (None, None, NOON):
+        ProviderCall.objects.create(channel="sms", retry_at=NOON, processed_at=processed_at, **row)
+    RefusedCalls.objects.create(channel="sms", code="bad_signature", count=3, last_at=NOON)
+    RefusedCalls.objects.create(channel="", code="not_found", count=41, last_at=NOON)
+
+    assert [line for line in scrape() if line.startswith("waymark_hook_calls")] == [
+        'waymark_hook_calls_open{channel="sms"} 2',
+        'waymark_hook_calls_refused{channel="",code="not_found"} 41',
+        'waymark_hook_calls_refused{channel="sms",code="bad_signature"} 3',
     ]
