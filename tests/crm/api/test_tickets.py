@@ -154,7 +154,9 @@ def test_files_cost_no_query_each(api: Program, django_assert_max_num_queries: A
 
 
 def test_staff_get_the_files_of_tickets_that_they_may_see() -> None:
-    Shop.objects.update(sales_see=Shop.SalesSee.OWN)
+    shop = Shop.current()
+    shop.sales_see = Shop.SalesSee.OWN
+    shop.save()
     theirs = CustomerFactory.create(owner=UserFactory.create(role="sales"))
     (kept,) = attachments.keep_files(TicketMessageFactory.create(ticket__customer=theirs), [Upload("leak.png", PNG)])
     path = kept.get_api_url()
