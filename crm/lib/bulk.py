@@ -65,12 +65,13 @@ def insert_new(model: type[Row], rows: Sequence[Row], *, unique: Sequence[str]) 
         columns = [row.__dict__ for row in rows]
         cursor.execute(sql, [_dump(fields, _values(fields, columns, itemgetter))])
         inserted = cursor.fetchall()
-    new = list(_told_apart(rows, inserted, key_fields))
-    for row, pk in new:
-        row.pk = pk
-        row._state.adding = False
-        row._state.db = connection.alias
-    return [row for row, _ in new]
+    new: list[Row] = []
+    alias, pk_name = connection.alias, model._meta.pk.attname
+    for row, pk in _told_apart(rows, inserted, key_fields):
+        row.__dict__[pk_name] = pk
+        row._state.adding, row._state.db = False, alias
+        new.append(row)
+    return new
 
 
 def update_rows(
@@ -186,15 +187,18 @@ def _cast(field: models.Field[Any, Any]) -> str:
 
 def _values(
     fields: Sequence[models.Field[Any, Any]], rows: Iterable[Any], getter: Callable[..., Callable[[Any], Any]]
-) -> list[list[Any]]:
+) -> Sequence[Sequence[Any]]:
     """The columns of every row as the JSON carries them. `getter`: attrgetter for objects, itemgetter for mappings."""
     read = getter(*(field.attname for field in fields))
-    values = [list(read(row)) if len(fields) > 1 else [read(row)] for row in rows]
-    for index, prepare in [(index, _preparer(field)) for index, field in enumerate(fields)]:
-        if prepare:
-            for row in values:
-                row[index] = prepare(row[index])
-    return values
+    values = [read(row) for row in rows] if len(fields) > 1 else [(read(row),) for row in rows]
+    prepares = [(index, prepare) for index, field in enumerate(fields) if (prepare := _preparer(field))]
+    if not prepares:
+        return values
+    prepared = [list(row) for row in values]
+    for index, prepare in prepares:
+        for row in prepared:
+            row[index] = prepare(row[index])
+    return prepared
 
 
 # What SQLite has no type for: the field knows how it is written there.

@@ -18,12 +18,13 @@ Row = TypeVar("Row", bound=models.Model)
 
 def read_rows(rows: models.QuerySet[Row], *, leaving_out: Sequence[str] = ()) -> list[Row]:
     """
-    The rows of the query, as they are.
+    The rows of the query, as they are, with what it annotates.
 
     Args:
         leaving_out: columns (attribute names) that are not read; whoever asks for one after all pays for a query.
     """
-    names = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in leaving_out]
+    columns = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in leaving_out]
+    names = [*columns, *rows.query.annotations]
     found = []
     for values in rows.values_list(*names):
         row = rows.model.__new__(rows.model)

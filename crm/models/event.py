@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from crm.events import types
@@ -53,7 +54,7 @@ class Event(models.Model):
     def type(self) -> types.EventType:
         return types.get(self.name)
 
-    @property
+    @cached_property
     def shows_life(self) -> bool:
         """Whether the customer did this, and not we in their place: a ticket that a flow opened has a `cause`."""
         ours = self.source == types.OURS and bool(self.properties.get("cause"))

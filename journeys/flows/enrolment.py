@@ -87,13 +87,17 @@ Slot = tuple[int, int, str]  # flow, customer, key
 def enter_on(events: Sequence[Event], *, now: datetime) -> list[Enrolment]:
     """Enrol the customers of `events` in the live flows that these events start; return the new enrolments."""
     fresh = [event for event in events if event.received_at - event.occurred_at <= STALE]
-    live = [(version, plans.plan_of(version)) for version in plans.live_versions()] if fresh else []
+    started_by: dict[str, list[tuple[FlowVersion, Plan]]] = defaultdict(list)
+    for version in plans.live_versions() if fresh else ():
+        plan = plans.plan_of(version)
+        started_by[plan.trigger].append((version, plan))
     entries: list[Entry] = []
-    for event in sorted(fresh, key=lambda event: (event.occurred_at, event.pk)):
+    starting = [event for event in fresh if event.name in started_by]
+    for event in sorted(starting, key=lambda event: (event.occurred_at, event.pk)):
         fact, at, context = Fact.of(event), min(event.occurred_at, now), {"event": event.properties}
         entries += [
             Entry(version, event.customer_id, at, fact, context=context)
-            for version, plan in live
+            for version, plan in started_by[event.name]
             if plan.starts_on(fact)
         ]
     return enrol_many(entries, now=now)
@@ -140,7 +144,8 @@ def enrol_many(entries: Sequence[Entry], *, now: datetime) -> list[Enrolment]:
         slot = _slot(entry, plan)
         if not may_enter(plan.definition.reentry, past.get(slot), at=entry.at, zone=people[entry.customer].zone):
             continue
-        enrolment = _begin(entry, plan, people[entry.customer], since.get(entry.customer, ()), now)
+        *_, key = slot
+        enrolment = _begin(entry, plan, key, people[entry.customer], since.get(entry.customer, ()), now)
         past[slot] = Past(entry.at, enrolment.state == Enrolment.State.ACTIVE)
         enrolments.append(enrolment)
     new = bulk.insert_new(Enrolment, enrolments, unique=("flow_id", "entry_key"))
@@ -228,9 +233,9 @@ def may_enter(reentry: Reentry, past: Past | None, *, at: datetime, zone: ZoneIn
     return reentry.cooldown is None or at >= calendar.add(past.entered_at, parse_duration(reentry.cooldown), zone)
 
 
-def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> Enrolment:
+def _begin(entry: Entry, plan: Plan, key: str, person: _Person, since: Sequence[Fact], now: datetime) -> Enrolment:
     """The row of a new run."""
-    policy, (*_, key) = plan.definition.reentry.policy, _slot(entry, plan)
+    policy = plan.definition.reentry.policy
     occasion = f"event:{entry.fact.id}" if entry.fact else f"hand:{entry.token}"
     goal = plan.definition.goal
     return bulk.new_row(
@@ -246,18 +251,19 @@ def _begin(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now
         entered_at=entry.at,
         ready_at=now,
         goal_until=calendar.add(entry.at, parse_duration(goal.within), person.zone) if goal else None,
-        **_first_columns(entry, plan, person, since, now),
+        **_first_columns(entry, plan, key, person, since, now),
     )
 
 
-def _first_columns(entry: Entry, plan: Plan, person: _Person, since: Sequence[Fact], now: datetime) -> rows.Row:
+def _first_columns(
+    entry: Entry, plan: Plan, key: str, person: _Person, since: Sequence[Fact], now: datetime
+) -> rows.Row:
     """Where a new run stands: held out, over already, or before its first step."""
     state = interpreter.start(plan, at=entry.at)
     who = f"{entry.version.flow.slug}:{entry.customer}"
     flow, share = entry.version.flow.slug, plan.definition.holdout
     if reason := why_held_out(flow, entry.customer, share, in_control=person.in_control):
         return rows.ended(state, now=now, as_=Enrolment.State.HELD_OUT, reason=reason)
-    key = _key(entry, plan)
     for fact in since:
         reason = why_it_ends(plan, fact, key=key, entered_at=entry.from_when)
         if reason and not (entry.fact and fact.id == entry.fact.id):

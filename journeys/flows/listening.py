@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from crm.lib import bell, zones
 from crm.lib.among import Among
+from crm.lib.reads import read_rows
 from crm.models import Consent, Event, Shop
 from crm.rules import matches
 from journeys.events import STAGE_CHANGED
@@ -158,10 +159,10 @@ def _concerned(events: Sequence[Event], now: datetime) -> list[Run]:
     if not heard:
         return []
     fallback = Shop.current().time_zone
-    locked = Enrolment.objects.filter(open_, Among("pk", heard)).with_customer().order_by("pk").locked()
+    still = Enrolment.objects.filter(open_, Among("pk", heard)).with_time_zone().order_by("pk").select_for_update()
     return [
         Run(row, plans.plan_of(versions[row.version_id]), heard[row.pk], zones.zone(row.time_zone, fallback))
-        for row in locked
+        for row in read_rows(still, leaving_out=("context",))
     ]
 
 

@@ -97,7 +97,8 @@ def _questions(
         standing = standings[case.key]
         # Under a hold as if there were none, to see where the rules would move them.
         place = case.ruleset.place(standing, with_hold=not standing.is_held(now))
-        asked = rules.worth_asking(place, case.facts, case.ruleset.rules)
+        touched = case.ruleset.touched_by(frozenset([fact.name for fact in case.facts]))
+        asked = rules.worth_asking(place, case.facts, touched)
         if asked:
             yield _Question(case, standing, place, asked)
 

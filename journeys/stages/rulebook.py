@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 from crm.lib import configuration
 from crm.rules import InvalidRule
 from journeys.models import Journey, Stage, StageRule
 from journeys.stages.positions import Standing
-from journeys.stages.rules import Place, Rule, read_rule
+from journeys.stages.rules import Place, Rule, read_rule, touched_by
 
 logger = logging.getLogger("waymark.journeys")
 
@@ -41,9 +41,16 @@ class Ruleset:
         """Every event name that some rule asks about."""
         return frozenset(name for rule in self.rules for name in rule.touches)
 
+    @cached_property
+    def touched_by(self) -> Callable[[frozenset[str]], Sequence[Rule]]:
+        """The rules that facts of these names may concern, sought once for each set of names."""
+        return lru_cache(maxsize=1024)(partial(touched_by, rules=self.rules))
+
     def place(self, standing: Standing, *, with_hold: bool = True) -> Place:
         """The position as the rules see it: `with_hold`, what happened during a hold says nothing."""
-        settled = [at for at in (standing.settled_at, standing.held_until if with_hold else None) if at]
+        settled_at, held_until = standing.settled_at, standing.held_until if with_hold else None
+        if held_until and (settled_at is None or held_until > settled_at):
+            settled_at = held_until
         # Nowhere, for who came to a stage in the very moment it was taken away.
         stage = standing.stage_id if standing.stage_id in self.stages else None
         return Place(
@@ -52,7 +59,7 @@ class Ruleset:
             since=standing.since,
             event=standing.event_id,
             rule=standing.rule_id,
-            settled_at=max(settled, default=None),
+            settled_at=settled_at,
         )
 
 

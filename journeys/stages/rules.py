@@ -220,7 +220,7 @@ def _as_evidence(place: Place, mark: _Mark) -> Place:
     rule, fact = mark.rule, mark.fact
     earlier = rule.rank == place.rank and place.since is not None and fact.at < place.since
     if rule.rank > place.rank or earlier:
-        return replace(place, stage=rule.stage, rank=rule.rank, since=fact.at, event=fact.id, rule=rule.id)
+        return Place(rule.stage, rule.rank, fact.at, fact.id, rule.id, settled_at=place.settled_at)
     return place
 
 
@@ -308,14 +308,18 @@ def _enough(condition: Condition, fact: Fact, timeline: _Timeline) -> bool:
 Needs = dict[str, datetime | None]  # event name → from when on; None: all of them
 
 
-def worth_asking(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Sequence[Rule]:
-    """The rules of a journey by which new `facts` could still change `place`; mostly few, often none."""
-    names = {fact.name for fact in facts}
+def touched_by(names: frozenset[str], rules: Sequence[Rule]) -> Sequence[Rule]:
+    """The rules of a journey that facts of these names may concern: all, when one of them may move back."""
     touched = [rule for rule in rules if not rule.touches.isdisjoint(names)]
-    if any(rule.may_move_back for rule in touched):
+    return rules if any(rule.may_move_back for rule in touched) else touched
+
+
+def worth_asking(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Sequence[Rule]:
+    """Those of the rules that are `touched_by` new `facts` by which they could still change `place`; often none."""
+    if any(rule.may_move_back for rule in rules):
         return rules
     first = min(fact.at for fact in facts)
-    return [rule for rule in touched if _leads_on(place, rule, first)]
+    return [rule for rule in rules if _leads_on(place, rule, first)]
 
 
 def needed(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Needs:
@@ -346,8 +350,7 @@ def needed(place: Place, facts: Sequence[Fact], rules: Sequence[Rule]) -> Needs:
 
 def _may_decide(facts: Sequence[Fact], rules: Sequence[Rule]) -> bool:
     """Could one of the new facts make a rule that may move back apply?"""
-    names = {fact.name for fact in facts}
-    return any(rule.may_move_back and not rule.touches.isdisjoint(names) for rule in rules)
+    return any(fact.name in rule.touches for rule in rules if rule.may_move_back for fact in facts)
 
 
 def need(needs: Needs, name: str, since: datetime | None) -> None:
