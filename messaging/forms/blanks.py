@@ -29,8 +29,8 @@ _LABELS: Mapping[str, str | Promise] = {
 }
 _OWN_LABEL = _("A secret of your own")
 _OWN_HELP = _(
-    "Make one up, of at least eight letters and digits. The provider shows it with every call, so that nobody else can tell us "
-    "things in its name."
+    "Make one up, of at least eight letters and digits. The provider shows it with every call, so that nobody else can "
+    "tell us things in its name."
 )
 
 _OPTIONAL_HELP = _("Needed to hear what became of messages; without it leave this empty.")

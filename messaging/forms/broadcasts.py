@@ -49,13 +49,16 @@ class BroadcastForm(forms.Form):
     segment = forms.ChoiceField(label=_("Segment"), required=False)
     rule = forms.CharField(label=_("Rule"), required=False, strip=True, max_length=50_000, widget=forms.Textarea)
     is_live = forms.BooleanField(
-        label=_("Ask again until the end"), required=False,
+        label=_("Keep the audience up to date while it is sent"), required=False,
         help_text=_("Who no longer fits when their turn comes is left out; who fits since then is added."),
     )  # fmt: skip
     topic = forms.ChoiceField(label=_("Topic"))
     channel = forms.ChoiceField(label=_("Channel"))
     fallback = forms.MultipleChoiceField(
-        label=_("Where that has no address"), required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Otherwise by"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("For whoever has no address on that channel, or may not be written to there."),
     )
     timing = forms.ChoiceField(
         label=_("When"), choices=Broadcast.Timing.choices, widget=forms.RadioSelect, initial=Broadcast.Timing.NOW
@@ -68,7 +71,10 @@ class BroadcastForm(forms.Form):
         label=_("Time"), required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     per_minute = _number(_("Messages a minute at most"), 0, 100_000, initial=0, help_text=_("0: no limit"))
-    expires_after = _number(_("Of no use after so many hours"), 1, 720, initial=24)
+    expires_after = _number(
+        _("Give up after so many hours"), 1, 720, initial=24,
+        help_text=_("What could not be sent by then is not sent any more."),
+    )  # fmt: skip
     test_share = _number(
         _("Try them on so many percent first"), 0, 90, initial=0,
         help_text=_("0: everybody draws one. Otherwise the others get the best of them."),

@@ -56,6 +56,12 @@ def in_money(micros: int, currency: str) -> str:
     return f"{amount:,.{places}f} {currency}"
 
 
+def about(micros: int, currency: str) -> str:
+    """As `in_money`, to the nearest coin: "76.47 THB" for what is a sum or an estimate."""
+    coin = 10 ** (_PLACES - exponent(currency))
+    return in_money(round(micros / coin) * coin, currency)
+
+
 @remembered(Price)
 def _current() -> Prices:
     rows = Price.objects.values_list("channel", "country", "micros")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -16,7 +17,7 @@ from crm.lib.masks import mask_email, mask_phone, mask_text, readable_phone
 from crm.models import Channel, Shop
 from messaging.channels import names
 from messaging.channels.base import News
-from messaging.channels.reasons import label_of
+from messaging.channels.reasons import Reason, label_of
 from messaging.forms.templates import PARTS
 from messaging.models import Message
 from messaging.selectors import causes, log
@@ -49,6 +50,30 @@ TALLIES = {
     "unclear": _("unclear"), "withheld": _("withheld"), "cancelled": _("cancelled"), "clicked": _("clicked"),
     "reached": _("did what was hoped for"),
 }  # fmt: skip
+
+
+# What somebody may do about it, where that is not plain from the reason.
+REMEDIES: Mapping[str, str | Promise] = {
+    Reason.UNREACHABLE: _("Ask for one, and enter it on the customer's page."),
+    Reason.SUPPRESSED: _("Settings, Suppressed addresses, says since when and why."),
+    Reason.NO_CONSENT: _("When they say yes, record it on the customer's page: from then on messages go out."),
+    Reason.COMPLAINT: _("They go out again once the complaint is settled."),
+    Reason.NO_TEMPLATE: _("Publish a version of the template for this channel."),
+    Reason.TEMPLATE_ERROR: _("Mend the template, or complete the customer's record."),
+    Reason.REFUSED: _("Nothing is tried again. Compare the text and the sender with what the provider allows."),
+    Reason.UNKNOWN_ADDRESS: _("Nothing more is sent there. Ask the customer for another address."),
+    Reason.BLOCKED: _("No more marketing goes there. Ask the customer to lift the block, or write by another channel."),
+    Reason.UNDELIVERED: _("Try another channel, or call."),
+    Reason.NOT_CONNECTED: _("It is tried again by itself. Settings, Channels, says how the provider fares."),
+    Reason.ACCOUNT_REFUSED: _("Somebody has to look at Settings, Channels: the provider refuses our credentials."),
+    Reason.TOO_MANY_ATTEMPTS: _("Nothing is tried again. Write anew, or by another channel."),
+}
+
+
+@register.filter
+def remedy(message: Message) -> str:
+    """What somebody may do about the reason it did not arrive; "" where there is nothing to do."""
+    return str(REMEDIES.get(message.reason, ""))
 
 
 @register.filter
@@ -91,7 +116,9 @@ def channel_name(channel: str) -> str | Promise:
 
 @register.simple_tag(takes_context=True)
 def reached_at(context: Context, channel: str, address: str) -> str:
-    """An address as far as the reader may see it."""
+    """An address as far as the reader may see it; a LINE id, which tells nobody anything, by its ends."""
+    if channel == Channel.LINE and len(address) > 12:
+        return f"{address[:5]}…{address[-4:]}"
     if "contacts.reveal" in context["may"]:
         return readable_phone(address) if channel == Channel.SMS else address
     return {Channel.SMS: mask_phone, Channel.EMAIL: mask_email}.get(Channel(channel), mask_text)(address)

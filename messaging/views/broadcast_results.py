@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from crm.access.guards import staff_of, staff_required
+from crm.access.guards import shop_of, staff_of, staff_required
 from crm.access.roles import may
 from crm.lib.csv_files import csv_file
 from crm.lib.htmx import render_page
@@ -20,9 +21,10 @@ from crm.rules.words import in_words
 from crm.views.parts import found, page_of
 from messaging.broadcasts import trial
 from messaging.channels.reasons import label_of
-from messaging.models import Broadcast
+from messaging.models import Broadcast, BroadcastVariant, Message, Template
 from messaging.selectors import broadcasts as results
 from messaging.selectors.broadcasts import Tally
+from messaging.selectors.prices import about
 from messaging.views.broadcast_changes import may_change
 
 NEWEST_FIRST = Sort("id")
@@ -45,6 +47,8 @@ def broadcast_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "broadcast": broadcast,
         "total": total,
         "rows": [(text, tallies.get(text.number, Tally())) for text in texts],
+        "templates": templates_of(broadcast, texts),
+        "cost": _cost(broadcast, shop_of(request).currency),
         "rest": tallies.get(0),
         "reasons": [(key, reason, label_of(reason), number) for (key, reason), number in total.reasons.most_common()],
         "standing": results.compare(tallies, broadcast.winner_by) if len(texts) > 1 else None,
@@ -75,6 +79,21 @@ def broadcast_behind(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "letter": "ABCD"[int(variant) - 1] if variant else "",
     }
     return render_page(request, "messaging/broadcast_behind.html", context)
+
+
+def templates_of(broadcast: Broadcast, texts: Sequence[BroadcastVariant]) -> Mapping[str, Template]:
+    """The templates that its texts name, by slug, as they are on its first channel."""
+    slugs = [text.template for text in texts if text.template]
+    known = Template.objects.filter(channel=broadcast.channel, slug__in=slugs) if slugs else ()
+    return {template.slug: template for template in known}
+
+
+def _cost(broadcast: Broadcast, currency: str) -> str:
+    """What its messages cost as they left, rounded to coins; "" for nothing."""
+    if not broadcast.started_at:
+        return ""
+    micros = Message.objects.filter(recipient__broadcast=broadcast).aggregate(sum=Sum("cost_micros"))["sum"]
+    return about(micros, currency) if micros else ""
 
 
 def _as_csv(broadcast: Broadcast, tallies: Mapping[int, Tally]) -> HttpResponse:

@@ -28,7 +28,7 @@ from messaging.broadcasts.estimate import estimate, show
 from messaging.forms.broadcasts import BroadcastForm, TestForm
 from messaging.models import Broadcast
 from messaging.selectors import broadcasts as results
-from messaging.selectors.prices import in_money
+from messaging.selectors.prices import about
 from messaging.services.broadcast_trials import send_test
 from messaging.services.texts import CannotWrite
 from messaging.views import fillings
@@ -143,7 +143,7 @@ def _review(request: HttpRequest, broadcast: Broadcast, *, test_form: TestForm |
         "broadcast": broadcast,
         "faults": faults,
         "outlook": outlook,
-        "cost": in_money(outlook.micros, shop_of(request).currency) if outlook and outlook.micros else "",
+        "cost": about(outlook.micros, shop_of(request).currency) if outlook and outlook.micros else "",
         "shown": show(broadcast, user, outlook.sample, now=now, most=3 if len(outlook.variants) == 1 else 1)
         if outlook
         else [],

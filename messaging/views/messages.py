@@ -105,12 +105,14 @@ def visible(request: HttpRequest, public_id: UUID) -> Message:
 def message_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """What it says, what became of it and why."""
     message = visible(request, public_id)
+    asked = gates(message)
     context: dict[str, Any] = {
         "message": message,
         "customer": message.customer,
         "name": name_for(message.customer, staff_of(request)),
         "reading": reading_of(message),
-        "gates": gates(message),
+        "gates": asked,
+        "went_out": all(gate.verdict == "passed" for gate in asked),
         "decided_at": decided_at(message),
         "steps": steps_of(message),
         "tries": list(message.tries.order_by("pk")),

@@ -96,7 +96,7 @@ def test_what_does_not_apply_is_not_asked(manager: Page) -> None:
     expect(subject).to_be_hidden()
     manager.locator("[name=v1_body]").press_sequentially("Sawasdee", delay=5)
     expect(manager.locator("#meter-A")).to_contain_text("1 segment")
-    manager.get_by_role("group", name="Where that has no address").get_by_label("Email").check()
+    manager.get_by_role("group", name="Otherwise by").get_by_label("Email").check()
     expect(subject).to_be_visible()
 
     expect(share).to_be_hidden()

@@ -4,7 +4,7 @@ import pytest
 
 from crm.lib import configuration
 from messaging.models import Price
-from messaging.selectors.prices import Prices, in_money
+from messaging.selectors.prices import Prices, about, in_money
 from messaging.services.prices import THAI_EXAMPLE, add_example
 
 TABLE = Prices(
@@ -65,3 +65,9 @@ def test_the_example_fills_gaps_and_leaves_what_the_shop_has_set() -> None:
     assert add_example() == len(THAI_EXAMPLE) - 1
     assert add_example() == 0
     assert Price.objects.get(channel="sms", country="TH").micros == 7
+
+
+def test_a_sum_is_told_to_the_nearest_coin() -> None:
+    assert about(76_469_242, "THB") == "76.47 THB"
+    assert about(76_469_242, "JPY") == "76 JPY"
+    assert about(4_000, "THB") == "0.00 THB"

@@ -275,6 +275,21 @@ def test_the_page_counts_what_became_of_it_and_opens_what_is_behind(manager: Cli
     assert manager.get(page(broadcast, "behind/?key=delivered")).context["total"] == 2
 
 
+def test_results_name_templates_and_what_it_cost(manager: Client):
+    Price.objects.create(channel="sms", micros=349_000)
+    template = make_template("tea", en="Tea")
+    make_people(2)
+    broadcast = under_way()
+    assert manager.get(page(broadcast)).context["cost"] == ""  # nothing has left
+    broadcast.variants.update(template="tea", body="")
+    run_and_send(NOON)
+
+    answer = manager.get(page(broadcast))
+
+    assert answer.context["cost"] == "0.70 THB"
+    assert f'<a href="{template.get_absolute_url()}">{template.name}</a>' in answer.content.decode()
+
+
 def test_a_number_there_is_not_is_refused(manager: Client):
     broadcast = make_broadcast()
     for query in ("key=eaten", "variant=9", "key=sent&variant=x"):

@@ -174,6 +174,8 @@ def test_a_message_shows_gate_by_gate_why_it_was_withheld(manager: Client) -> No
     shown = page(manager, message.get_absolute_url())
     assert "What it would have said" in shown
     assert "Flow win-back, step offer" in shown
+    assert '<details class="gates" open>' in shown
+    assert "When they say yes, record it on the customer&#x27;s page" in shown
 
 
 def test_a_delivered_message_shows_its_text_its_calls_and_its_receipts(manager: Client) -> None:
@@ -189,6 +191,7 @@ def test_a_delivered_message_shows_its_text_its_calls_and_its_receipts(manager: 
     assert message.state == State.DELIVERED
     assert context["reading"].body == message.body
     assert {gate.verdict for gate in context["gates"]} == {"passed"}
+    assert '<details class="gates">' in page(manager, message.get_absolute_url())  # nothing to explain
     assert [step.key for step in context["steps"]] == ["queued", "cleared", "wire", "sent", "delivered"]
     assert [(row.outcome, row.provider) for row in context["tries"]] == [("accepted", "sandbox")]
     assert [receipt.news for receipt in context["receipts"]] == ["delivered"]
