@@ -48,9 +48,8 @@ NIGHT = time(3, 0)
 # django-q's own schedules, one row each, applied by `manage.py sync_schedules`.
 NIGHTLY = (
     Nightly("assess-health", "journeys.tasks.assess_health", NIGHT),
-    Nightly("forget-calls", "messaging.tasks.forget_calls", time(3, 15)),
-    Nightly("forget-clicks", "messaging.tasks.forget_clicks", time(3, 20)),
     Nightly("forget-lateness", "journeys.tasks.forget_lateness", time(3, 10)),
+    Nightly("forget-old", "messaging.tasks.forget_old", time(3, 15)),
     Nightly("prune", "crm.tasks.prune", time(3, 10)),
     Nightly("refresh-segments", "crm.tasks.refresh_all_segments", time(3, 5)),
 )

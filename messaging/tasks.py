@@ -8,7 +8,7 @@ from messaging.inbound import fetching
 from messaging.outbox import sender
 from messaging.outbox.queue import BELL
 from messaging.outbox.reconcile import reconcile as settle
-from messaging.services import calls, clicks
+from messaging.services import calls, retention
 
 PER_ROUND = 1_000
 CALLS_PER_ROUND = 50
@@ -38,14 +38,10 @@ def fetch_files() -> str:
     return f"{total} files"
 
 
-def forget_calls() -> str:
-    """Delete what providers told us and what has served its time. Nightly."""
-    return f"{calls.forget_calls(now=timezone.now())} calls deleted"
-
-
-def forget_clicks() -> str:
-    """Take the networks off old clicks. Nightly."""
-    return f"{clicks.forget_addresses(now=timezone.now())} forgotten"
+def forget_old() -> str:
+    """Forget what has served its time, as the shop's settings say. Nightly; what a night does not do the next does."""
+    total = work_off(lambda: retention.forget_some(now=timezone.now()).total())
+    return f"{total} rows"
 
 
 def send_broadcasts() -> str:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from crm.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from messaging.models import Attempt, InboundMessage, Message, Receipt, SandboxText
+from messaging.models import Attempt, InboundMessage, Message, Receipt, SandboxText, Sweep
 
 
 class AttemptInline(ReadOnlyInline):
@@ -56,3 +56,8 @@ class SandboxTextAdmin(ReadOnlyAdmin):
     list_display = ("at", "address", "channel", "is_from_us", "news", "body")
     list_filter = ("channel", "is_from_us")
     search_fields = ("=address", "body")
+
+
+@admin.register(Sweep)
+class SweepAdmin(ReadOnlyAdmin):
+    list_display = ("name", "position")

@@ -22,6 +22,10 @@ PAGES = (
         "messaging:topic_list", "settings.shop", order=44,
     ),
     SettingsPage(
+        _("What is kept"), _("After how many days texts, attempts and providers' calls are forgotten"),
+        "messaging:retention", "settings.shop", order=45,
+    ),
+    SettingsPage(
         _("Suppressed addresses"), _("Numbers and addresses that nothing is sent to"),
         "messaging:suppression_list", "consents.record", order=46,
     ),

@@ -11,6 +11,7 @@ from messaging.models.receipt import Receipt
 from messaging.models.sandbox import SandboxText
 from messaging.models.settings import FrequencyCap, MessagingSettings, QuietHours
 from messaging.models.suppression import Suppression
+from messaging.models.sweep import Sweep
 from messaging.models.template import Template, TemplatePartial, TemplateVariant, TemplateVersion
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "SandboxText",
     "ShortLink",
     "Suppression",
+    "Sweep",
     "Template",
     "TemplatePartial",
     "TemplateVariant",

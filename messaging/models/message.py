@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # The flow of the cause, with its key in the SQL itself: SQLite finds no index for one that is a parameter.
 BY_FLOW = models.Func("cause", template="(%(expressions)s ->> 'flow')", output_field=models.CharField())
 
+# In `context`, all there is left of it: the SHA-256 of a text that was forgotten (services.retention).
+TEXT_HASH = "text_sha256"
+
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def by_flow(self, slug: str) -> MessageQuerySet:
@@ -222,6 +225,12 @@ class Message(models.Model):
     def reason_label(self) -> str | Promise:
         """Why it was withheld, is held or failed, in words; "" when there is nothing to explain."""
         return label_of(self.reason) if self.reason else ""
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 of subject, text and HTML, in hex, once they were forgotten with age; "" before."""
+        found: str = self.context.get(TEXT_HASH, "")
+        return found
 
     @property
     def is_held(self) -> bool:

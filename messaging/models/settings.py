@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -38,6 +38,8 @@ REPLIES = {
         "th": "{{ shop.name }}: ตอบข้อความนี้เพื่อสอบถามเรา ตอบ STOP หรือ หยุด เพื่อเลิกรับข้อความ",
     },
 }
+
+KEEPING = (MinValueValidator(1), MaxValueValidator(3650))
 
 
 # Migrations write a default down by its name, so each needs a function.
@@ -78,6 +80,13 @@ class MessagingSettings(models.Model):
     )
     registered_domains = models.JSONField(_("registered domains"), default=list, blank=True)
     shorten_email = models.BooleanField(_("short links in emails"), default=False)
+    # For how many days what is kept (services.retention).
+    keep_calls_days = models.PositiveSmallIntegerField(
+        _("what providers told us, as it came"), default=30, validators=KEEPING
+    )
+    keep_attempts_days = models.PositiveSmallIntegerField(_("attempts to send"), default=90, validators=KEEPING)
+    keep_texts_days = models.PositiveSmallIntegerField(_("texts of messages"), default=365, validators=KEEPING)
+    keep_networks_days = models.PositiveSmallIntegerField(_("networks of clicks"), default=30, validators=KEEPING)
 
     class Meta:
         verbose_name = verbose_name_plural = _("messaging settings")

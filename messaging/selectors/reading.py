@@ -19,7 +19,8 @@ class Reading:
     A message as it is read.
 
     `is_final` says that these words left, or were typed by a person; otherwise they are what the template and the
-    customer's data make today. `fault` is why there are none. `measure` is of an SMS.
+    customer's data make today. `fault` is why there are none; `text_hash` what is left of those that were forgotten
+    with age. `measure` is of an SMS.
     """
 
     channel: str
@@ -29,6 +30,7 @@ class Reading:
     language: str = ""
     is_final: bool = True
     fault: str = ""
+    text_hash: str = ""
 
     @property
     def measure(self) -> Measure | None:
@@ -39,6 +41,8 @@ def reading_of(message: Message) -> Reading:
     """What `message`, whose customer and template are loaded, says."""
     if message.body:
         return Reading(message.channel, message.body, message.subject, message.html, message.language)
+    if message.text_hash:
+        return Reading(message.channel, language=message.language, text_hash=message.text_hash)
     try:
         letter = Letters([message], Shop.current()).compose(message, message.customer)
     except CannotCompose as error:

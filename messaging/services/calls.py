@@ -20,7 +20,7 @@ from django.db.models import F
 from messaging.channels import registry, told
 from messaging.channels.calls import Call, NoSuchDoor, Thanks, UnreadableCall
 from messaging.inbound.receive import receive
-from messaging.models import ChannelSettings, ProviderCall, Receipt, RefusedCalls
+from messaging.models import ChannelSettings, ProviderCall, RefusedCalls
 from messaging.outbox.receipts import take_receipts
 
 logger = logging.getLogger("waymark.doors")
@@ -28,7 +28,6 @@ logger = logging.getLogger("waymark.doors")
 # Before that the request itself is at work on it.
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
-KEEP = timedelta(days=30)
 # Nothing that anybody tells us today happened before.
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 # What our side may know of a caller without knowing a credential.
@@ -82,18 +81,6 @@ def note_refusal(*, channel: str, code: str, now: datetime, address: str = "", c
     RefusedCalls.objects.get_or_create(channel=channel, code=code, defaults={"last_at": now})
     found = RefusedCalls.objects.filter(channel=channel, code=code)
     found.update(count=F("count") + count, last_at=now, last_from=address[:45])
-
-
-def forget_calls(*, now: datetime) -> int:
-    """
-    Delete what was worked off long ago, receipts that nobody ever owned, and old counts of refusals; return how many
-    calls. What is not worked off stays, however old.
-    """
-    before = now - KEEP
-    deleted, _ = ProviderCall.objects.filter(processed_at__lt=before).delete()
-    Receipt.objects.filter(message=None, received_at__lt=before).delete()
-    RefusedCalls.objects.filter(last_at__lt=before).delete()
-    return deleted
 
 
 # --- Working off ----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from django.db import transaction
@@ -12,7 +12,6 @@ from crm.events import log
 from messaging.models import Click, Message, ShortLink
 from messaging.outbox import announce
 
-KEEP_ADDRESSES = timedelta(days=30)
 _NETWORK = {4: 24, 6: 48}  # bits that stay of an address
 
 
@@ -42,11 +41,6 @@ def note_click(link: ShortLink, caller: Caller, *, now: datetime) -> None:
     message = link.message
     if Message.objects.filter(pk=message.pk, clicked_at=None).update(clicked_at=now):
         log.record_many([announce.clicked(message, now, url=link.url)], now=now)
-
-
-def forget_addresses(*, now: datetime) -> int:
-    """Take the networks off clicks that are older than 30 days; return how many."""
-    return Click.objects.filter(at__lt=now - KEEP_ADDRESSES, ip__isnull=False).update(ip=None)
 
 
 def network_of(ip: str) -> str | None:

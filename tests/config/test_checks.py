@@ -64,8 +64,8 @@ def test_a_new_installation_is_told_to_write_its_schedules_and_start_a_worker():
     ]
     assert findings["schedules"] == [
         health.error(
-            "The schedules differ from config/schedules.py: assess-health, forget-calls, forget-clicks, "
-            "forget-lateness, prune, refresh-segments.",
+            "The schedules differ from config/schedules.py: assess-health, forget-lateness, "
+            "forget-old, prune, refresh-segments.",
             "Run: manage.py sync_schedules",
         )
     ]

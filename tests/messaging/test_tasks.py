@@ -46,6 +46,6 @@ def test_calls_of_providers_that_failed_are_tried_again_and_forgotten_in_the_end
     with time_machine.travel(NOON, tick=False):
         assert tasks.work_off_calls() == "1 calls"
         assert tasks.work_off_calls() == "0 calls"
-        assert tasks.forget_calls() == "0 calls deleted"
+        assert tasks.forget_old() == "0 rows"
     with time_machine.travel(NOON + timedelta(days=31), tick=False):
-        assert tasks.forget_calls() == "1 calls deleted"
+        assert tasks.forget_old() == "1 rows"

@@ -31,6 +31,7 @@ from messaging.models import (
     SandboxText,
     ShortLink,
     Suppression,
+    Sweep,
     Template,
     TemplatePartial,
     TemplateVersion,
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.django_db
 MODELS = [
     Attempt, Broadcast, BroadcastRecipient, BroadcastVariant, ChannelSettings, Click, FileToFetch, FrequencyCap,
     InboundMessage, Message, MessagingSettings, Price, ProviderCall, ProviderState, QuietHours, Receipt, RefusedCalls,
-    SandboxText, ShortLink, Suppression, Template, TemplatePartial, TemplateVersion,
+    SandboxText, ShortLink, Suppression, Sweep, Template, TemplatePartial, TemplateVersion,
 ]  # fmt: skip
 
 
@@ -79,6 +80,7 @@ def something_of_everything() -> None:
         channel="line", provider="line", reference="1", announced_at=NOON, due_at=NOON,
     )  # fmt: skip
     RefusedCalls.objects.create(channel="sms", code="bad_signature", count=1, last_at=NOON)
+    Sweep.objects.create(name="texts")
     InboundMessage.objects.create(
         channel="sms", provider="x", provider_id="1", from_address="y", body="z", reading="message",
         customer=message.customer, received_at=NOON,

@@ -25,7 +25,7 @@ from messaging.channels.calls import (
     What,
 )
 from messaging.models import ChannelSettings, InboundMessage, Message, ProviderCall, Receipt, RefusedCalls
-from messaging.services import calls
+from messaging.services import calls, retention
 from tests.factories.crm import NOON
 from tests.factories.messaging import MessageFactory
 from tests.messaging.fakes import FakeProvider
@@ -271,7 +271,7 @@ class TestWhatFailsBehindTheDoor:
             now = row.retry_at
             assert calls.work_off_calls(now=now, limit=10) == 1
         assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
-        assert calls.forget_calls(now=NOON + timedelta(days=90)) == 0
+        assert retention.forget_some(now=NOON + timedelta(days=90)).total() == 0
         assert ProviderCall.objects.get().told["inbound"][0]["body"] == "poison"
 
     def test_the_secret_may_have_changed_since(
@@ -297,14 +297,14 @@ class TestUnknownReferences:
         knock(client, "receipts/")
         assert Receipt.objects.orphaned(NOON + timedelta(hours=72)).count() == 0
         assert Receipt.objects.orphaned(NOON + timedelta(hours=72, seconds=1)).count() == 1
-        calls.forget_calls(now=NOON + timedelta(days=30, seconds=1))
+        retention.forget_some(now=NOON + timedelta(days=30, seconds=1))
         assert not Receipt.objects.exists()
 
 
 def test_calls_are_deleted_after_thirty_days(client: Client, fake: Any) -> None:
     fake.heard = Heard(receipts=[delivered(MessageFactory(state="sent", provider="fake"))])
     knock(client, body=orjson.dumps({"a": 1}))
-    assert calls.forget_calls(now=NOON + timedelta(days=30)) == 0
-    assert calls.forget_calls(now=NOON + timedelta(days=30, seconds=1)) == 1
+    assert retention.forget_some(now=NOON + timedelta(days=30)).total() == 0
+    assert retention.forget_some(now=NOON + timedelta(days=30, seconds=1))["calls of providers"] == 1
     assert not ProviderCall.objects.exists()
     assert Receipt.objects.count() == 1  # it has a message

@@ -9,7 +9,7 @@ from django.test import Client
 from crm.models import ConsentEvent, Event
 from messaging.models import Click, Message, ShortLink
 from messaging.rendering import links
-from messaging.services import clicks
+from messaging.services import clicks, retention
 from messaging.webhooks import short
 from tests.factories.crm import NOON
 from tests.factories.messaging import MessageFactory, make_template, opt_in, topic
@@ -108,7 +108,7 @@ def test_a_flood_of_calls_is_led_on_and_leaves_no_more_notes(link: ShortLink, ti
 def test_networks_are_forgotten_after_a_month(link: ShortLink) -> None:
     old = Click.objects.create(link=link, at=NOON - timedelta(days=31), ip="203.0.113.0", user_agent=PHONE)
     young = Click.objects.create(link=link, at=NOON - timedelta(days=29), ip="203.0.113.0", user_agent=PHONE)
-    assert clicks.forget_addresses(now=NOON) == 1
+    assert retention.forget_some(now=NOON)["networks of clicks"] == 1
     old.refresh_from_db()
     young.refresh_from_db()
     assert (old.ip, old.user_agent, young.ip) == (None, PHONE, "203.0.113.0")

@@ -1,0 +1,30 @@
+"""How long what is kept."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from messaging.models import MessagingSettings
+
+
+class KeepForm(forms.ModelForm[MessagingSettings]):
+    """Days, each of its own kind."""
+
+    class Meta:
+        model = MessagingSettings
+        fields = ("keep_texts_days", "keep_attempts_days", "keep_calls_days", "keep_networks_days")
+        labels = {
+            "keep_texts_days": _("Texts of messages, for days"),
+            "keep_attempts_days": _("Attempts to send, for days"),
+            "keep_calls_days": _("What providers told us, as it came, for days"),
+            "keep_networks_days": _("Networks of those who followed a link, for days"),
+        }
+        help_texts = {
+            "keep_texts_days": _(
+                "Then its words go; a fingerprint that proves them stays, with when it went, to whom and why."
+            ),
+            "keep_attempts_days": _("Each call to a provider, and how it ended."),
+            "keep_calls_days": _("What it meant for messages and people stays."),
+            "keep_networks_days": _("That a link was followed, and when, stays."),
+        }
