@@ -70,6 +70,8 @@ class ReceiptIn:
         event_id: tells receipts of one provider apart; the same one again is the same receipt.
         key, reference: our key, or the provider's id for the message; one of them is known.
         raw: what came over the wire, kept as it is.
+        url: the link that was followed (News.CLICKED).
+        bot_because: by what a machine gave itself away that opened or clicked; "" for a person, as far as one can tell.
     """
 
     provider: str
@@ -80,6 +82,8 @@ class ReceiptIn:
     reference: str = ""
     detail: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
+    bot_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from crm.hooks.addresses import BlockedAddress, check_url
 from crm.hooks.calls import PublicOnly
@@ -70,7 +71,8 @@ async def _get(url: str, headers: Mapping[str, str], most: int, *, resolver: Pub
                 connector=aiohttp.TCPConnector(resolver=resolver, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": USER_AGENT},
             ) as session,
-            session.get(url, headers=headers, allow_redirects=False) as said,
+            # As it stands: what is signed must not be spelt anew.
+            session.get(URL(url, encoded=True), headers=headers, allow_redirects=False) as said,
         ):  # fmt: skip
             content = await _read(said.content, most + 1 if said.status == HTTPStatus.OK else _SEEN)
             body = "" if said.status == HTTPStatus.OK else content.decode(errors="replace").replace("\0", "")

@@ -24,7 +24,9 @@ def sent(properties: Properties) -> Description:
     return _with_why(properties, text="\n".join(part for part in (words, _text(properties, "text")) if part))
 
 
-@describes("Message Delivered", "Message Clicked", "Message Unsubscribed", "Channel Followed", "Channel Left")
+@describes(
+    "Message Delivered", "Message Opened", "Message Clicked", "Message Unsubscribed", "Channel Followed", "Channel Left"
+)
 def came_back(properties: Properties) -> Description:
     return Description(_channel(properties))
 
@@ -45,6 +47,7 @@ def keyword(properties: Properties) -> Description:
 
 
 fold("Message Delivered", into="Message Sent", mark=_("delivered"))
+fold("Message Opened", into="Message Sent", mark=_("opened, or fetched by a program"))
 add_record_page(
     RecordPage("message", Message, lambda public_id: reverse("messaging:message_detail", args=[UUID(public_id)]))
 )

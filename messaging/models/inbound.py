@@ -27,7 +27,7 @@ class FileToFetch(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel)
     provider = models.CharField(_("provider"), max_length=32)
-    reference = models.CharField(_("provider's reference"), max_length=500)
+    reference = models.TextField(_("provider's reference"))
     announced_at = models.DateTimeField(_("announced"))
     due_at = models.DateTimeField(_("next try"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)

@@ -34,6 +34,9 @@ class Receipt(models.Model):
     reference = models.CharField(_("provider's reference"), max_length=200, blank=True)
     news = models.CharField(_("news"), max_length=16)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
+    # Of opening and clicking: the link, and by what a machine gave itself away.
+    url = models.TextField(_("link"), blank=True)
+    bot_because = models.CharField(_("a machine, by its"), max_length=40, blank=True)
     raw = models.JSONField(_("as received"), default=dict, blank=True)
     occurred_at = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"))

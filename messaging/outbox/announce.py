@@ -13,6 +13,7 @@ DELIVERED = "Message Delivered"
 WITHHELD = "Message Withheld"
 FAILED = "Message Failed"
 CLICKED = "Message Clicked"
+OPENED = "Message Opened"
 TEXT_SHOWN = 300  # characters of the text that the timeline shows
 
 
@@ -59,3 +60,8 @@ def failed(message: Message, at: datetime) -> EventDraft:
 
 def clicked(message: Message, at: datetime, *, url: str) -> EventDraft:
     return fact(CLICKED, message, at, url=url)
+
+
+def opened(message: Message, at: datetime) -> EventDraft:
+    """Weak evidence, and marked so: mail programs fetch pictures that nobody looks at, and leave out those that are."""
+    return fact(OPENED, message, at, evidence="weak")

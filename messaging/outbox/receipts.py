@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from crm.events import log
 from crm.events.types import EventDraft
 from crm.lib import bulk
-from crm.lib.among import Among
+from crm.lib.among import among
 from messaging.channels.base import News, ReceiptIn
 from messaging.channels.reasons import Reason
-from messaging.models import Message, Receipt
+from messaging.models import Message, Receipt, ShortLink
 from messaging.outbox import announce
 from messaging.outbox.addresses import suppress_refused
+from messaging.rendering import links
+from messaging.rendering.shortening import MAX_URL
 
 State = Message.State
 
@@ -78,11 +80,23 @@ def take_with_answers(
     """
     new = _keep([(message, receipt) for message, found in answered for receipt in found], now)
     by_reference = {message.provider_reference: message for message, _ in answered}
-    early = list(Receipt.objects.filter(Among("reference", by_reference), message=None, provider=provider))
+    early = _early(provider, by_reference)
     for receipt in early:
         receipt.message = by_reference[receipt.reference]
     bulk.update_rows(Receipt, [{"id": row.pk, "message_id": row.message_id} for row in early], fields=["message_id"])
     return _move_on([*new, *early], now)[1]
+
+
+_EARLY = "SELECT id FROM messaging_receipt WHERE {} AND provider = %s AND message_id IS NULL"
+
+
+def _early(provider: str, references: Collection[str]) -> list[Receipt]:
+    """Receipts for these references that came when they were nobody's. There are hardly ever any."""
+    named, values = among("reference", references)
+    with connection.cursor() as cursor:
+        cursor.execute(_EARLY.format(named), [values, provider])
+        ids = [pk for (pk,) in cursor.fetchall()]
+    return list(Receipt.objects.filter(pk__in=ids)) if ids else []
 
 
 def _keep(told: Sequence[tuple[Message | None, ReceiptIn]], now: datetime) -> list[Receipt]:
@@ -96,6 +110,8 @@ def _keep(told: Sequence[tuple[Message | None, ReceiptIn]], now: datetime) -> li
             reference=receipt.reference[:200],
             news=receipt.news,
             detail=receipt.detail[:500],
+            url=receipt.url[:MAX_URL],
+            bot_because=receipt.bot_because[:40],
             raw=dict(receipt.raw),
             occurred_at=receipt.at,
             received_at=now,
@@ -158,7 +174,30 @@ def _move_on(receipts: Sequence[Receipt], now: datetime) -> tuple[list[Message],
             moved[receipt.message.pk] = receipt.message
             facts += _facts(receipt.message, receipt)
     suppress_refused(refused, now=now)
-    return list(moved.values()), facts
+    return list(moved.values()), [*facts, *_interest(receipts)]
+
+
+def _interest(receipts: Sequence[Receipt]) -> list[EventDraft]:
+    """
+    What people did with letters, as their provider saw it; a first click is remembered on its message.
+
+    Where a message has short links of ours, what these noted counts, and not the same click a second time. What
+    machines did, and following the way out, says nothing.
+    """
+    told = [receipt for receipt in receipts if receipt.message and not receipt.bot_because]
+    facts = [announce.opened(row.message, row.occurred_at) for row in told if row.news == News.OPENED and row.message]
+    clicks = {
+        row.message: row
+        for row in sorted(told, key=lambda row: row.occurred_at, reverse=True)
+        if row.news == News.CLICKED and row.message and not links.is_way_out(row.url)
+    }
+    if not clicks:
+        return facts
+    noted = set(ShortLink.objects.filter(message__in=clicks).values_list("message_id", flat=True))
+    first = {message: row for message, row in clicks.items() if message.pk not in noted and message.clicked_at is None}
+    rows = [{"id": message.pk, "clicked_at": row.occurred_at} for message, row in first.items()]
+    bulk.update_rows(Message, rows, fields=["clicked_at"])
+    return [*facts, *(announce.clicked(message, row.occurred_at, url=row.url) for message, row in first.items())]
 
 
 def _move(message: Message, receipt: Receipt, state: str) -> bool:

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods
 
 from crm.lib import rates
 from crm.lib.clients import address_of as ip_of
-from messaging.inbound.machines import given_away_by
 from messaging.models import ShortLink
 from messaging.services import clicks
+from messaging.texts.machines import given_away_by
 from messaging.webhooks.public import bad_link
 
 # More from one address are led on all the same, and leave no note.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -20,8 +20,10 @@ class Esp:
     """
     Attributes:
         needs, may: settings of its backend, by their names in django-anymail.
-        views: django-anymail's webhook views by door; Brevo's inbound one would fetch attachments while we listen.
+        views: the webhook views by door, django-anymail's own but for Brevo's letters.
         signing: which setting holds the key that a view verifies signatures with.
+        view_needs: which other setting a view is made with.
+        tracks: whether each letter can say if its opens and clicks are to be told.
         headers: what it must be told to leave our own Message-ID as it is.
     """
 
@@ -30,15 +32,17 @@ class Esp:
     may: tuple[str, ...] = ()
     signing: Mapping[What, str] | None = None
     headers: Mapping[str, str] | None = None
+    view_needs: Mapping[What, str] = field(default_factory=dict)
+    tracks: bool = True
 
     def signing_key(self, what: What) -> str:
         """The name of the setting, "" when calls at this door are not signed."""
         return (self.signing or {}).get(what, "")
 
 
-def _views(name: str, *, inbound: bool = True) -> dict[What, str]:
-    both = {What.RECEIPTS: f"{name}TrackingWebhookView", What.INBOUND: f"{name}InboundWebhookView"}
-    return both if inbound else {What.RECEIPTS: both[What.RECEIPTS]}
+def _views(name: str) -> dict[What, str]:
+    views = f"anymail.webhooks.{name.lower()}.{name}"
+    return {What.RECEIPTS: f"{views}TrackingWebhookView", What.INBOUND: f"{views}InboundWebhookView"}
 
 
 _MAILGUN_KEY, _SENDGRID_KEY = "webhook_signing_key", "tracking_webhook_verification_key"
@@ -51,7 +55,12 @@ ESPS: Mapping[str, Esp] = {
     ),
     "sendgrid": Esp(needs=("api_key",), views=_views("SendGrid"), signing={What.RECEIPTS: _SENDGRID_KEY}),
     "postmark": Esp(needs=("server_token",), views=_views("Postmark"), headers={"X-PM-KeepID": "true"}),
-    "brevo": Esp(needs=("api_key",), views=_views("Brevo", inbound=False)),
+    "brevo": Esp(
+        needs=("api_key",),
+        views={**_views("Brevo"), What.INBOUND: "messaging.providers.anymail.brevo.BrevoLetters"},
+        view_needs={What.INBOUND: "api_key"},
+        tracks=False,
+    ),
     "mailjet": Esp(needs=("api_key", "secret_key"), views=_views("Mailjet")),
     "sparkpost": Esp(needs=("api_key",), views=_views("SparkPost")),
 }
@@ -63,12 +72,15 @@ class Settings(Shape):
         settings: what django-anymail calls them, without the service's name: {"api_key": "…"}.
         webhook_secret: "user:password", as it stands in the addresses given to the service: https://user:password@…
         reply_domain: see messaging.channels.answers.
+        track_opens, track_clicks: whether the service is to tell of them; None leaves it to the account's own setting.
     """
 
     esp: str
     settings: dict[str, Annotated[str, Field(min_length=1, max_length=2_000)]]
     webhook_secret: Annotated[str, Field(pattern=r"^([^:\s]+:[^\s]+)?$", max_length=200)] = ""
     reply_domain: str = ""
+    track_opens: bool | None = None
+    track_clicks: bool | None = None
 
     @property
     def service(self) -> Esp:
@@ -99,9 +111,11 @@ def check_settings(config: Mapping[str, Any]) -> list[ConfigFault]:
     esp = ESPS.get(settings.esp)
     if esp is None:
         return [ConfigFault("esp", str(_("is none of %s")) % ", ".join(ESPS))]
+    tracking = [name for name in ("track_opens", "track_clicks") if getattr(settings, name) is not None]
     known = {*esp.needs, *esp.may, *(esp.signing or {}).values(), "api_url"}
     return [
         *reply_domain_faults(config),
+        *(ConfigFault(name, str(_("is set in the account of this service"))) for name in tracking if not esp.tracks),
         *(ConfigFault(f"settings.{name}", str(_("is missing"))) for name in esp.needs if name not in settings.settings),
         *(ConfigFault(f"settings.{name}", str(_("is not known"))) for name in settings.settings if name not in known),
     ]
@@ -115,7 +129,8 @@ def _example(name: str, esp: Esp) -> Preset:
         "settings": {key: f"YOUR {key.upper().replace('_', ' ')}" for key in keys},
         "webhook_secret": "waymark:A-SECRET-OF-YOUR-OWN",
     }
-    return Preset(esp.views[What.RECEIPTS].removesuffix("TrackingWebhookView"), config)
+    label = esp.views[What.RECEIPTS].rpartition(".")[2].removesuffix("TrackingWebhookView")
+    return Preset(label, config)
 
 
 PRESETS: Mapping[str, Preset] = {name: _example(name, esp) for name, esp in ESPS.items()}

@@ -21,6 +21,7 @@ from messaging.providers.anymail.bounds import MOST_PARTS, has_too_many_parts
 from messaging.providers.anymail.esps import Settings
 from messaging.providers.anymail.forms import read_multipart
 from messaging.providers.anymail.reading import read_letter
+from messaging.texts.machines import machine_in
 
 NAME = "anymail"
 # Our key among a letter's metadata, which comes back with what becomes of it.
@@ -119,9 +120,11 @@ def _view(call: Call, settings: Settings) -> Any:
     name = settings.service.views[call.what]
     key = settings.service.signing_key(call.what)
     options: dict[str, Any] = {key: settings.settings[key]} if key in settings.settings else {}
+    if needs := settings.service.view_needs.get(call.what):
+        options[needs] = settings.settings[needs]
     options["webhook_secret"] = [settings.webhook_secret] if settings.webhook_secret else []
     try:
-        return import_string(f"anymail.webhooks.{settings.esp}.{name}")(**options)
+        return import_string(name)(**options)
     except (AnymailConfigurationError, ValueError) as error:
         raise NoSuchDoor from error
 
@@ -177,7 +180,15 @@ def _receipts(event: Any, now: datetime) -> Iterator[ReceiptIn]:
         reference=reference,
         detail=str(event.mta_response or event.description or event.reject_reason or "")[:500],
         raw=dict(event.esp_event.items()) if isinstance(event.esp_event, Mapping) else {},
+        url=str(event.click_url or "") if news == News.CLICKED else "",
+        bot_because=_machine_in(event, news),
     )
+
+
+def _machine_in(event: Any, news: News) -> str:
+    """By what a program that opened or clicked gave itself away; Gmail fetches pictures when somebody looks."""
+    because = machine_in(str(event.user_agent or ""))
+    return "" if news == News.OPENED and because == "googleimageproxy" else because
 
 
 def _event_id(event: Any, reference: str) -> str:

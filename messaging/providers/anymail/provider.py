@@ -14,10 +14,10 @@ from typing import Any
 from django.core.mail import get_connection
 
 from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits
-from messaging.channels.calls import Call, Heard
+from messaging.channels.calls import Call, FileIn, Heard
 from messaging.channels.courier import Courier
 from messaging.channels.wire import accepted
-from messaging.providers.anymail import hearing
+from messaging.providers.anymail import brevo, hearing
 from messaging.providers.anymail.esps import PRESETS, Settings, check_settings
 from messaging.providers.anymail.failures import understand
 from messaging.providers.smtp import letter
@@ -68,6 +68,9 @@ class AnymailProvider:
     def look_up(self, keys: Sequence[str]) -> Mapping[str, str]:
         return {}
 
+    async def fetch(self, reference: str, *, now: datetime) -> FileIn:
+        return await brevo.fetch(reference, self._settings.settings, now=now)
+
     def hear(self, call: Call, *, now: datetime) -> Heard:
         return hearing.hear(call, self._settings, now=now)
 
@@ -108,6 +111,9 @@ def _hand_over(parcel: Parcel, backends: _Backends, settings: Settings) -> Accep
         mail: Any = letter(parcel, backend)
         mail.extra_headers.update(settings.service.headers or {})
         mail.metadata = {hearing.KEY: parcel.key}
+        for name in ("track_opens", "track_clicks"):
+            if (wanted := getattr(settings, name)) is not None:
+                setattr(mail, name, wanted)
         mail.send()
     except Exception as error:
         raise understand(error, now=parcel.at) from error

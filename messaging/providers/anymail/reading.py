@@ -10,7 +10,7 @@ from typing import Any
 
 from anymail.exceptions import AnymailInvalidAddress
 
-from messaging.channels.calls import FileIn, InboundIn
+from messaging.channels.calls import FileIn, FileThere, InboundIn
 from messaging.texts import charsets
 
 _ID = re.compile(r"<[^<>\s]+>")
@@ -28,7 +28,7 @@ def read_letter(event: Any, *, provider: str, now: datetime) -> InboundIn:
     message = event.message
     address, name = _sender(message)
     message_id = next(iter(_ids(message["Message-ID"])), "")
-    texts, pages, files = _contents(message)
+    texts, pages, files, there = _contents(message)
     return InboundIn(
         provider=provider,
         provider_id=_own_id(message_id, event),
@@ -42,6 +42,7 @@ def read_letter(event: Any, *, provider: str, now: datetime) -> InboundIn:
         message_id=message_id,
         references=[*_ids(message["References"]), *_ids(message["In-Reply-To"])],
         files=files,
+        files_there=there,
         is_automatic=_is_automatic(message, address),
     )
 
@@ -75,24 +76,26 @@ def _ids(header: Any) -> list[str]:
     return _ID.findall(str(header or ""))
 
 
-def _contents(message: Any) -> tuple[list[str], list[str], list[FileIn]]:
+def _contents(message: Any) -> tuple[list[str], list[str], list[FileIn], list[FileThere]]:
     """
-    What a letter says, as text and as HTML, and what is attached: whatever else is in it, declared so or not.
-
-    Some programs write on in a part of its own behind a picture.
+    What a letter says, as text and as HTML, and what is attached: whatever else is in it, declared so or not; and what
+    its service keeps. Some programs write on in a part of its own behind a picture.
     """
     texts: list[str] = []
     pages: list[str] = []
     files: list[FileIn] = []
+    there: list[FileThere] = []
     for part in _leaves(message):
         kind = part.get_content_type()
         is_said = kind in ("text/plain", "text/html") and not part.get_filename() and not part.is_attachment()
         raw = _bytes(part)
-        if not is_said:
+        if token := getattr(part, "download_token", ""):
+            there.append(FileThere(token, part.get_filename() or _NAMES.get(kind, "file")))
+        elif not is_said:
             files.append(FileIn(part.get_filename() or _NAMES.get(kind, ""), kind, raw))
         elif text := charsets.decode(raw, part.get_content_charset("")):
             (texts if kind == "text/plain" else pages).append(re.sub(r"\r\n?", "\n", text))
-    return texts, pages, files
+    return texts, pages, files, there
 
 
 def _leaves(part: Any) -> Iterator[Any]:

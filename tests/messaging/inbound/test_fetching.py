@@ -120,6 +120,21 @@ class TestKept:
         assert (refused.refusal, refused.size, bool(refused.file)) == (refusal, size, False)
 
 
+class TestOfLetters:
+    def test_what_brevo_keeps_is_asked_for_with_the_account_s_key(self, store: Gateway) -> None:
+        settings = {"api_key": "key", "api_url": f"{store.address}/v3/"}
+        channel("email", "anymail", {"esp": "brevo", "settings": settings, "webhook_secret": "a:b"})
+        there = [FileThere("tok/1?x=" + "y" * 800, "leak")]
+        inbound = InboundIn("anymail", "1", "ploy@example.com", NOON, body="It leaks", files_there=there)
+        row = receive(inbound, channel="email", now=NOON)
+        fetch_due(now=NOON)
+        (taken,) = asked(store)
+        assert taken.target == f"/v3/inbound/attachments/tok%2F1%3Fx%3D{'y' * 800}"
+        assert taken.headers["api-key"] == "key"
+        assert row.ticket is not None
+        assert row.ticket.messages.get().attachments.get().name == "leak.jpg"
+
+
 class TestTriedAgain:
     @pytest.mark.parametrize(
         "step",

@@ -20,7 +20,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from messaging.channels import registry
 from messaging.channels.base import News, Provider
-from messaging.channels.calls import BadSignature, Call, NoSuchDoor, Refused, StaleCall, UnreadableCall, What
+from messaging.channels.calls import BadSignature, Call, FileThere, NoSuchDoor, Refused, StaleCall, UnreadableCall, What
 from messaging.models import ChannelSettings, InboundMessage, ProviderCall, Receipt, RefusedCalls, Suppression
 from messaging.providers.anymail.provider import AnymailProvider
 from tests.factories.messaging import MessageFactory
@@ -250,6 +250,19 @@ class TestPostmarkReceipts(ReceiptsContract):
         (receipt,) = self.provider().hear(postmark_event(kind, **more), now=AT).receipts
         assert receipt.news == news
 
+    @pytest.mark.parametrize(
+        ("kind", "program", "because"),
+        [
+            ("Click", "Mozilla/5.0 (iPhone)", ""), ("Click", "Barracuda Sentinel (EE)", "barracuda"), ("Click", "", ""),
+            ("Open", "GoogleImageProxy", ""), ("Open", "Mimecast", "mimecast"),
+        ],
+    )  # fmt: skip
+    def test_what_was_clicked_and_by_whom(self, kind: str, program: str, because: str) -> None:
+        event = postmark_event(kind, UserAgent=program, OriginalLink="https://shop.example/a")
+        (receipt,) = self.provider().hear(event, now=AT).receipts
+        assert receipt.bot_because == because
+        assert receipt.url == ("https://shop.example/a" if kind == "Click" else "")
+
 
 POSTMARK_LETTER = {
     "FromFull": {"Email": "ploy@example.com", "Name": "Ploy Dee"},
@@ -346,6 +359,46 @@ def test_a_letter_of_sendgrid() -> None:
     assert inbound.provider_id == "<m1@example.com>"
 
 
+# --- Brevo ----------------------------------------------------------------------------------------
+
+BREVO_LETTER: dict[str, Any] = {
+    "Uuid": ["aaaa-bbbb"], "MessageId": "<m3@example.com>", "Subject": "Hi", "RawTextBody": "Hello",
+    "RawHtmlBody": "<p>Hello</p>", "SentAtDate": "Wed, 4 Mar 2026 05:00:00 +0000",
+    "Headers": {
+        "From": "Ploy Dee <ploy@example.com>", "To": "t-1@reply.shop.example", "Subject": "Hi",
+        "Message-ID": "<m3@example.com>", "References": "<a@x.example>", "Received": ["one", "two"],
+        "Delivered-To": "t-1@reply.shop.example", "Return-Path": "<ploy@example.com>",
+    },
+    "Attachments": [
+        {"Name": "ใบเสร็จ.pdf", "ContentType": "application/pdf", "ContentID": "", "DownloadToken": "tok/1"},
+        {"Name": None, "ContentType": None, "ContentID": "<c@1>", "DownloadToken": "tok2"},
+    ],
+}  # fmt: skip
+
+
+class TestBrevoLetters:
+    def letter(self, **more: Any) -> Call:
+        return call(json.dumps({"items": [{**BREVO_LETTER, **more}]}).encode(), What.INBOUND)
+
+    def test_a_letter_is_read_and_its_files_are_left_where_they_are(self) -> None:
+        (inbound,) = service("brevo").hear(self.letter(), now=AT).inbound
+        assert (inbound.from_address, inbound.from_name) == ("ploy@example.com", "Ploy Dee")
+        assert (inbound.to, inbound.subject) == ("t-1@reply.shop.example", "Hi")
+        assert (inbound.provider_id, inbound.body, inbound.html) == ("<m3@example.com>", "Hello", "<p>Hello</p>")
+        assert inbound.references == ["<a@x.example>"]
+        assert inbound.files == []
+        assert inbound.files_there == [FileThere("tok/1", "ใบเสร็จ.pdf"), FileThere("tok2", "file")]
+
+    @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"items": [1]}', b"\xff", b'{"event": "opened"}'])
+    def test_what_makes_no_sense_is_refused_not_a_crash(self, body: bytes) -> None:
+        with pytest.raises(Refused):
+            service("brevo").hear(call(body, What.INBOUND), now=AT)
+
+    def test_without_the_secret_it_is_refused(self) -> None:
+        with pytest.raises(BadSignature):
+            service("brevo").hear(replace(self.letter(), headers={"content-type": "application/json"}), now=AT)
+
+
 # --- Doors ----------------------------------------------------------------------------------------
 
 
@@ -360,7 +413,6 @@ def test_without_a_secret_there_is_no_door(esp: str, what: What) -> None:
 
 def test_only_the_doors_that_open_are_told() -> None:
     assert service("postmark").traits.doors == {What.RECEIPTS, What.INBOUND}
-    assert service("brevo").traits.doors == {What.RECEIPTS}
     mailgun_alone = {"esp": "mailgun", "settings": {"api_key": "k", "webhook_signing_key": "s"}}
     assert AnymailProvider(mailgun_alone).traits.doors == {What.RECEIPTS, What.INBOUND}
     assert AnymailProvider({"esp": "postmark", "settings": {"server_token": "k"}}).traits.doors == set()

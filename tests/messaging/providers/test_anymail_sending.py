@@ -21,7 +21,7 @@ from messaging.channels.base import (
 from messaging.channels.reasons import Reason
 from messaging.providers.anymail.esps import ESPS
 from messaging.providers.anymail.provider import AnymailProvider
-from tests.messaging.providers.gateway import Reply, Taken, nobody
+from tests.messaging.providers.gateway import Gateway, Reply, Taken, nobody
 from tests.messaging.providers.http_contract import HttpContract, Refusal
 
 # django-anymail says so wherever SendGrid is used.
@@ -221,10 +221,38 @@ SETTINGS = {"esp": "mailgun", "settings": {"api_key": "k"}}
         ({"esp": "mailjet", "settings": {"api_key": "k"}}, ["settings.secret_key"]),
         ({"esp": "mailgun"}, ["settings"]),
         ({**SETTINGS, "colour": "red"}, ["colour"]),
+        ({**SETTINGS, "track_opens": True, "track_clicks": False}, []),
+        ({**SETTINGS, "track_opens": "yes"}, ["track_opens"]),
+        ({**SETTINGS, "esp": "brevo", "track_opens": False}, ["track_opens"]),
     ],
 )
 def test_settings_are_checked(config: dict[str, Any], paths: list[str]) -> None:
     assert [fault.path for fault in AnymailProvider.check(config)] == paths
+
+
+@pytest.mark.parametrize(
+    ("tracking", "said"),
+    [
+        ({}, {}),
+        ({"track_opens": True, "track_clicks": False}, {"o:tracking-opens": "yes", "o:tracking-clicks": "no"}),
+    ],
+)
+def test_a_letter_says_what_is_to_be_told_of_it(tracking: dict[str, bool], said: dict[str, str]) -> None:
+    with Gateway(answer=lambda taken: Reply(json={"id": "<ref@mg>", "message": "Queued"})) as gateway:
+        config = {**SETTINGS, "settings": {"api_key": "k", "api_url": f"{gateway.address}/v3"}, **tracking}
+        ((_, outcome),) = AnymailProvider(config).send(iter([TestMailgun().parcel()]))
+    assert isinstance(outcome, Accepted)
+    form = gateway.taken[0].form
+    assert {name: form[name] for name in ("o:tracking-opens", "o:tracking-clicks") if name in form} == said
+
+
+@pytest.mark.parametrize("esp", [name for name, esp in ESPS.items() if esp.tracks])
+def test_each_service_that_is_said_to_track_does(esp: str) -> None:
+    with nobody() as address:
+        settings = {**dict.fromkeys(ESPS[esp].needs, "x"), "api_url": f"{address}/"}
+        provider = AnymailProvider({"esp": esp, "settings": settings, "track_opens": True, "track_clicks": True})
+        ((_, outcome),) = provider.send(iter([TestMailgun().parcel()]))
+    assert type(outcome) is NeverSent
 
 
 @pytest.mark.parametrize("esp", ESPS)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from messaging.inbound.machines import given_away_by
+from messaging.texts.machines import given_away_by
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "

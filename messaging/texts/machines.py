@@ -47,7 +47,10 @@ def given_away_by(method: str, headers: Mapping[str, str]) -> str:
         if any(sign in headers.get(name, "").lower() for sign in signs):
             return name
     program = headers.get("User-Agent", "")
-    if not program.strip():
-        return "no user agent"
-    found = _PROGRAMS.search(program)
+    return machine_in(program) if program.strip() else "no user agent"
+
+
+def machine_in(user_agent: str) -> str:
+    """What a program's name says of itself, at most 40 characters; "" for a person's."""
+    found = _PROGRAMS.search(user_agent)
     return found[0].strip().lower()[:40] if found else ""
