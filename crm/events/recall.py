@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,43 +11,48 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from crm.models import Event
-
 Wanted = Mapping[int, Mapping[str, datetime | None]]  # customer → name → since when they occurred; None: ever
 Recalled = tuple[int, int, str, datetime, Any]  # customer, number, name, when it occurred, properties
 
 # What is wanted is a table of its own, small to the planner: each row of it is looked up in event_by_customer_name, and
 # no statistics of the log make reading more of it, or in parallel, look better.
-_ON_POSTGRES = (
-    "jsonb_to_recordset(%s::jsonb) AS w(customer bigint, name varchar, since timestamp)",
-    "COALESCE(w.since AT TIME ZONE 'UTC', '-infinity')",
-)
-_ON_SQLITE = (
-    "(SELECT json_extract(value, '$.customer') AS customer, json_extract(value, '$.name') AS name, "
-    "json_extract(value, '$.since') AS since FROM json_each(%s)) AS w",
-    "COALESCE(w.since, '')",
-)
+_ON_POSTGRES = """
+    FROM jsonb_to_recordset(%s::jsonb) AS w(customer bigint, names varchar[], since timestamp) CROSS JOIN crm_event e
+    WHERE e.customer_id = w.customer AND e.name = ANY(w.names)
+    AND e.occurred_at >= COALESCE(w.since AT TIME ZONE 'UTC', '-infinity')
+"""
+_ON_SQLITE = """
+    FROM json_each(%s) w CROSS JOIN crm_event e
+    WHERE e.customer_id = json_extract(w.value, '$.customer')
+    AND e.name IN (SELECT value FROM json_each(w.value, '$.names'))
+    AND e.occurred_at >= COALESCE(json_extract(w.value, '$.since'), '')
+"""
 
 
 def recall(wanted: Wanted) -> Iterator[Recalled]:
     """The facts that are wanted, in the order they occurred; one query, none where nothing is wanted."""
     asked = [
-        {"customer": customer, "name": name, "since": since and str(since.astimezone(UTC).replace(tzinfo=None))}
-        for customer, names in wanted.items()
-        for name, since in names.items()
+        {"customer": customer, "names": names, "since": since and str(since.astimezone(UTC).replace(tzinfo=None))}
+        for customer, since_of in wanted.items()
+        for since, names in _together(since_of).items()
     ]
     if not asked:
         return
-    unfolded, since = _ON_POSTGRES if connection.vendor == "postgresql" else _ON_SQLITE
-    sql = (
-        "SELECT e.customer_id, e.id, e.name, e.occurred_at, e.properties "  # noqa: S608 - our own names
-        f"FROM {unfolded} CROSS JOIN {Event._meta.db_table} e "
-        f"WHERE e.customer_id = w.customer AND e.name = w.name AND e.occurred_at >= {since} "
-        "ORDER BY e.occurred_at, e.id"
-    )
+    found = _ON_POSTGRES if connection.vendor == "postgresql" else _ON_SQLITE
     with connection.cursor() as cursor:
-        cursor.execute(sql, [orjson.dumps(asked).decode()])
+        cursor.execute(
+            f"SELECT e.customer_id, e.id, e.name, e.occurred_at, e.properties {found} ORDER BY e.occurred_at, e.id",
+            [orjson.dumps(asked).decode()],
+        )
         rows = cursor.fetchall()
     for customer, pk, name, at, properties in rows:
         # SQLite keeps moments in UTC and does not say so.
         yield customer, pk, name, at if at.tzinfo else at.replace(tzinfo=UTC), json.loads(properties)
+
+
+def _together(since_of: Mapping[str, datetime | None]) -> dict[datetime | None, list[str]]:
+    """Names that are wanted since the same instant."""
+    names: dict[datetime | None, list[str]] = defaultdict(list)
+    for name, since in since_of.items():
+        names[since].append(name)
+    return names
