@@ -10,7 +10,7 @@ register(
     EventType("Message Withheld", _("Message withheld"), "message", "pause", sign_of_life=False),
     EventType("Message Failed", _("Message failed"), "message", "cross", sign_of_life=False),
     EventType("Message Clicked", _("Followed a link in a message"), "message", "link"),
-    EventType("Message Opened", _("Opened, or fetched by a program"), "message", "mail", sign_of_life=False),
+    EventType("Message Opened", _("Opened, or fetched by a program"), "message", "eye", sign_of_life=False),
     EventType("Message Received", _("Answered with a keyword"), "message", "chat"),
     EventType("Channel Followed", _("Followed us"), "message", "chat"),
     EventType("Channel Left", _("Blocked us"), "message", "cross", sign_of_life=False),
