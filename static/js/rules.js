@@ -3,47 +3,12 @@
 // The parsed JSON itself is the state. A control changes its own key and nothing else, so what was not touched comes
 // back as it was; what no control fits is shown as JSON. The server says what is wrong with a rule and whom it finds.
 
+import { button, choices, element, listId, select, span, suggested } from "./rule_parts.js";
+import { fits, isObject, kindOf, valueOf } from "./rule_shapes.js";
+
 const GROUPS = ["all", "any"];
-const SPAN = /^P(T?)([1-9][0-9]{0,4})([YMWDH])$/;
-const NUMBER = /^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,10})?$/;
 const DATES = ["birthday", "created_at", "last_seen_at"];
 const VALUELESS = ["exists", "not_exists"];
-let serial = 0;
-
-// --- Small helpers ----------------------------------------------------------------------------------------
-
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-const kindOf = (node) => Object.keys(node)[0];
-// What was typed, as a number when it looks like one; what is typed as it stood keeps its type.
-const valueOf = (text, before) => (String(before) === text ? before : NUMBER.test(text) ? Number(text) : text);
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (typeof value === "boolean") made.toggleAttribute(name, value);
-    else if (value !== undefined && value !== "") made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
-
-function options(pairs, value) {
-  // A value that is not offered, any more or yet, stays chosen.
-  const known = pairs.some(([option]) => option === value);
-  const all = known ? pairs : [[value, value], ...pairs];
-  return all.map(([option, label]) => {
-    const made = element("option", { value: option }, label || "…");
-    made.selected = option === value;
-    return made;
-  });
-}
-
-const select = (label, pairs, value, change) =>
-  element("select", { "aria-label": label, onchange: (event) => change(event.target.value) }, ...options(pairs, value));
-
-const button = (label, action, attributes = {}) =>
-  element("button", { type: "button", class: "rule-button", onclick: action, ...attributes }, label);
 
 // --- One builder --------------------------------------------------------------------------------------------
 
@@ -112,7 +77,7 @@ class Builder {
       return Array.isArray(node[kind]) ? this.group(node, kind, place) : this.asJson(node, place);
     }
     if (kind === "not") return this.negation(node, place);
-    return this.fits(kind, node[kind]) ? this.leaf(node, kind, place) : this.asJson(node, place);
+    return fits(this.offers.get(kind), node[kind], this.menu.ops.bounds) ? this.leaf(node, kind, place) : this.asJson(node, place);
   }
 
   box(place, role, label, ...children) {
@@ -221,41 +186,6 @@ class Builder {
 
   // --- Leaves -----------------------------------------------------------------------------------------------
 
-  // Whether the form for `kind` can show `value` without losing a part of it.
-  fits(kind, value) {
-    const offer = this.offers.get(kind);
-    if (!offer) return false;
-    const plain = offer.controls.length === 1 && offer.controls[0].key === "";
-    if (plain) return typeof value === "string";
-    if (!isObject(value)) return false;
-    return Object.keys(value).every((key) => {
-      if (["op", "value"].includes(key) && offer.controls.some((control) => control.type === "test")) {
-        return key === "op" ? typeof value.op === "string" : this.isScalar(value.value) || this.isScalars(value.value);
-      }
-      const control = offer.controls.find((one) => one.key === key);
-      return control !== undefined && this.shows(control, value[key]);
-    });
-  }
-
-  shows(control, value) {
-    switch (control.type) {
-      case "flag": return typeof value === "boolean";
-      case "choices": return Array.isArray(value) && value.every((one) => typeof one === "string");
-      case "compare": return isObject(value) && Object.entries(value).every(([name, bound]) => this.menu.ops.bounds.includes(name) && ["number", "string"].includes(typeof bound));
-      case "where": return Array.isArray(value) && value.every((test) => isObject(test) && Object.keys(test).every((key) => ["property", "op", "value"].includes(key)) && (!("value" in test) || this.isScalar(test.value) || this.isScalars(test.value)));
-      default: return typeof value === "string";
-    }
-  }
-
-  isScalar(value) {
-    return ["string", "number", "boolean"].includes(typeof value);
-  }
-
-  isScalars(value) {
-    // Texts with line breaks cannot be told apart when each stands on a line.
-    return Array.isArray(value) && value.every((one) => this.isScalar(one) && !String(one).includes("\n"));
-  }
-
   leaf(node, kind, place) {
     const offer = this.offers.get(kind);
     const leaf = { node, kind, offer, path: place.path, holder: offer.controls.length === 1 && !offer.controls[0].key ? node : node[kind] };
@@ -321,12 +251,12 @@ class Builder {
     switch (control.type) {
       case "test": return this.test(leaf.holder, this.family(leaf), () => this.redraw(`${leaf.path}:${key}`), this.valuesFor(leaf));
       case "choice": return select(control.label, this.list(control, leaf), value, (chosen) => this.choose(leaf, key, chosen));
-      case "choices": return this.choices(control, this.list(control, leaf), value, set);
+      case "choices": return choices(control.label, this.list(control, leaf), value, set);
       case "flag": return select(control.label, [["true", this.words.yes], ["false", this.words.no]], String(value), (chosen) => set(chosen === "true"));
-      case "span": return this.span(control.label, value, set);
+      case "span": return span(control.label, value, set, this.words);
       case "compare": return this.compare(control.label, value, leaf, key);
       case "where": return this.where(value, leaf, key);
-      default: return this.suggested(control.label, this.list(control, leaf), value, set);
+      default: return suggested(control.label, this.list(control, leaf), value, set);
     }
   }
 
@@ -349,41 +279,6 @@ class Builder {
 
   valuesFor(leaf) {
     return leaf.kind === "field" && leaf.holder.name === "owner" ? this.menu.lists.owners : [];
-  }
-
-  suggested(label, pairs, value, set) {
-    const input = element("input", { type: "text", "aria-label": label, oninput: (event) => set(event.target.value), maxlength: "200" });
-    input.value = value ?? "";
-    if (!pairs.length) return input;
-    const list = element("datalist", { id: `rule-list-${++serial}` }, ...pairs.map(([option, said]) => element("option", { value: option }, said)));
-    input.setAttribute("list", list.id);
-    return element("span", { class: "rule-input" }, input, list);
-  }
-
-  choices(control, pairs, value, set) {
-    const all = [...pairs, ...value.filter((one) => !pairs.some(([option]) => option === one)).map((one) => [one, one])];
-    return element("span", { class: "rule-choices", role: "group", "aria-label": control.label }, ...all.map(([option, label]) => {
-      const box = element("input", { type: "checkbox", onchange: () => {
-        const at = value.indexOf(option);
-        if (box.checked && at < 0) value.push(option);
-        else if (!box.checked && at >= 0) value.splice(at, 1);
-        set(value);
-      } });
-      box.checked = value.includes(option);
-      return element("label", {}, box, label);
-    }));
-  }
-
-  span(label, value, set) {
-    const read = SPAN.exec(value);
-    if (!read || (read[1] === "T") !== ["H"].includes(read[3]) && !(read[1] === "T" && read[3] === "M")) return this.suggested(label, [], value, set);
-    const units = ["PTM", "PTH", "PD", "PW", "PM", "PY"].map((unit) => [unit, this.words[unit]]);
-    const length = element("input", { type: "number", min: "1", max: "99999", "aria-label": label });
-    length.value = read[2];
-    const unit = select(this.words.unit, units, `P${read[1]}${read[3]}`, () => change());
-    const change = () => set(`${unit.value.slice(0, -1)}${length.value || 0}${unit.value.slice(-1)}`);
-    length.addEventListener("input", change);
-    return element("span", { class: "rule-input" }, length, unit);
   }
 
   compare(label, bounds, leaf, key) {
@@ -415,7 +310,7 @@ class Builder {
 
   where(tests, leaf, key) {
     const redraw = () => this.redraw(`${leaf.path}:${key}`);
-    const list = element("datalist", { id: `rule-list-${++serial}` });
+    const list = element("datalist", { id: listId() });
     this.loadProperties(leaf.holder.name, list);
     const rows = tests.map((test, index) => {
       const name = element("input", { type: "text", list: list.id, "aria-label": this.words.property, placeholder: this.words.property, oninput: (event) => {
@@ -470,7 +365,7 @@ class Builder {
   }
 
   value(test, family, set, suggestions) {
-    if (test.op === "within") return this.span(this.words.value, test.value, set);
+    if (test.op === "within") return span(this.words.value, test.value, set, this.words);
     if (Array.isArray(test.value)) {
       const lines = element("textarea", { rows: "2", "aria-label": this.words.values, title: this.words.values, oninput: (event) =>
         set(event.target.value.split("\n").filter((line) => line !== "" || before.includes(line)).map((line) => valueOf(line, before.find((one) => String(one) === line)))) });
@@ -484,7 +379,7 @@ class Builder {
       date.value = text;
       return date;
     }
-    return this.suggested(this.words.value, suggestions, text, (typed) => set(family === "value" ? valueOf(typed, test.value) : typed));
+    return suggested(this.words.value, suggestions, text, (typed) => set(family === "value" ? valueOf(typed, test.value) : typed));
   }
 
   // --- Faults -------------------------------------------------------------------------------------------------

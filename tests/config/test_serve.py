@@ -25,7 +25,7 @@ def test_it_does_not_serve_pages_without_their_styles(settings, tmp_path):
     settings.STATIC_ROOT = tmp_path
     settings.STORAGES = {
         **settings.STORAGES,
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "crm.lib.static_files.StaticFiles"},
     }
 
     with pytest.raises(CommandError, match="The static files are not collected"):
@@ -41,3 +41,18 @@ def test_files_that_no_page_loads_are_not_collected(settings, tmp_path):
     assert (tmp_path / "drf_spectacular_sidecar" / "swagger-ui-dist").is_dir()
     assert not (tmp_path / "drf_spectacular_sidecar" / "redoc").exists()
     assert not (tmp_path / "rest_framework").exists()
+
+
+def test_a_script_imports_another_by_the_name_that_changes_with_it(settings, tmp_path):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "crm.lib.static_files.StaticFiles"},
+    }
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+    (rules,) = (tmp_path / "js").glob("rules.*.js")
+    (parts,) = (tmp_path / "js").glob("rule_parts.*.js")
+    assert f'from "./{parts.name}";' in rules.read_text()
+    assert not (tmp_path / "js" / "rule_parts.js").exists()
