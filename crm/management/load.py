@@ -143,11 +143,14 @@ class Storefront:
         return self.tally
 
     async def _tell(self, session: aiohttp.ClientSession, name: str, body: bytes) -> None:
-        """Try until there is an answer that settles it, or the patience ends."""
+        """Try until there is an answer that settles it, or the patience ends. No more do so at once than have room."""
+        async with self._room:
+            await self._try_on(session, name, body)
+
+    async def _try_on(self, session: aiohttp.ClientSession, name: str, body: bytes) -> None:
         deadline = time.monotonic() + self._patience
         for number, pause in enumerate(_pauses(), start=1):
-            async with self._room:
-                answer, status, wait = await self._try(session, body)
+            answer, status, wait = await self._try(session, body)
             self._note(name, number, answer, status)
             if answer is not None and answer not in LATER and answer < 500:
                 self.tally.answered[status] += 1
