@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from crm.models import Customer, User
+from crm.models import Channel, Customer, User
 from messaging.models import ChannelSettings, InboundMessage, Message, MessagingSettings, ProviderState
 
 State = Message.State
@@ -41,11 +42,12 @@ def perhaps_stop(user: User) -> QuerySet[InboundMessage]:
     return rows.order_by("received_at", "pk")
 
 
-def halts() -> list[Halt]:
-    """Kill switches that are off, and providers that fail."""
+def halts(channels: Collection[str] = Channel.values) -> list[Halt]:
+    """Kill switches that are off, and providers that fail, of these channels."""
     if not MessagingSettings.current().sending_on:
         return [Halt(_("All sending is switched off"), _("Messages stay queued until somebody switches it on."))]
-    return [halt for row in ChannelSettings.objects.select_related("flow") if (halt := _halt(row))]
+    rows = ChannelSettings.objects.select_related("flow").filter(channel__in=channels)
+    return [halt for row in rows if (halt := _halt(row))]
 
 
 def _halt(row: ChannelSettings) -> Halt | None:

@@ -17,12 +17,14 @@ from crm.access.roles import may
 from crm.lib.csv_files import csv_file
 from crm.lib.htmx import render_page
 from crm.lib.paging import Sort, bounded_count
+from crm.models import Segment
 from crm.rules.words import in_words
 from crm.views.parts import found, page_of
 from messaging.broadcasts import trial
 from messaging.channels.reasons import label_of
 from messaging.models import Broadcast, BroadcastVariant, Message, Template
 from messaging.selectors import broadcasts as results
+from messaging.selectors import trouble
 from messaging.selectors.broadcasts import Tally
 from messaging.selectors.prices import about
 from messaging.views.broadcast_changes import may_change
@@ -54,6 +56,8 @@ def broadcast_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "standing": results.compare(tallies, broadcast.winner_by) if len(texts) > 1 else None,
         "decided_at": trial.decided_at(broadcast),
         "audience": in_words(broadcast.rule),
+        "segment": segment_of(broadcast),
+        "card": {"halts": trouble.halts(broadcast.channels) if broadcast.is_under_way else ()},
         "may_change": may_change(user, broadcast),
         "may_approve": may(user, "broadcasts.approve")
         and user.pk not in (broadcast.approval_asked_by_id, broadcast.updated_by_id),
@@ -79,6 +83,12 @@ def broadcast_behind(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "letter": "ABCD"[int(variant) - 1] if variant else "",
     }
     return render_page(request, "messaging/broadcast_behind.html", context)
+
+
+def segment_of(broadcast: Broadcast) -> Segment | None:
+    """The segment that is its whole audience."""
+    slug = broadcast.rule.get("segment")
+    return Segment.objects.filter(slug=slug).first() if isinstance(slug, str) and len(broadcast.rule) == 1 else None
 
 
 def templates_of(broadcast: Broadcast, texts: Sequence[BroadcastVariant]) -> Mapping[str, Template]:

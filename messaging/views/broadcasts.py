@@ -32,6 +32,7 @@ from messaging.selectors.prices import about
 from messaging.services.broadcast_trials import send_test
 from messaging.services.texts import CannotWrite
 from messaging.views import fillings
+from messaging.views.broadcast_results import segment_of
 
 NEWEST_FIRST = Sort("id")
 
@@ -148,6 +149,7 @@ def _review(request: HttpRequest, broadcast: Broadcast, *, test_form: TestForm |
         if outlook
         else [],
         "audience": in_words(broadcast.rule) if readable else "",
+        "segment": segment_of(broadcast) if readable else None,
         "by_themselves": by_themselves,
         "alone": launch.ALONE,
         "may_approve": may(user, "broadcasts.approve")

@@ -6,7 +6,7 @@ from django.test import Client
 from crm.models import Segment, User
 from messaging.broadcasts import launch
 from messaging.channels.reasons import Reason
-from messaging.models import Broadcast, Message, Price
+from messaging.models import Broadcast, ChannelSettings, Message, Price, ProviderState
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import NOON, CustomerFactory, UserFactory
 from tests.factories.messaging import make_broadcast, make_people, make_template, topic
@@ -288,6 +288,21 @@ def test_results_name_templates_and_what_it_cost(manager: Client):
 
     assert answer.context["cost"] == "0.70 THB"
     assert f'<a href="{template.get_absolute_url()}">{template.name}</a>' in answer.content.decode()
+
+
+def test_while_it_is_under_way_the_page_says_that_its_provider_fails(manager: Client):
+    make_people(1)
+    Segment.objects.create(slug="all", name="All of them", rule={})
+    broadcast = under_way(rule={"segment": "all"})
+    sms = ChannelSettings.objects.get(channel="sms")
+    ProviderState.objects.create(channel=sms, breaker=ProviderState.Breaker.OPEN, last_error="no connection")
+
+    shown = manager.get(page(broadcast)).content.decode()
+
+    assert "SMS: the provider fails" in shown
+    assert "All of them</a>" in shown  # a name, not a slug
+    launch.cancel_broadcast(broadcast, now=NOON)
+    assert "SMS: the provider fails" not in manager.get(page(broadcast)).content.decode()
 
 
 def test_a_number_there_is_not_is_refused(manager: Client):
