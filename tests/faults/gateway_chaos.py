@@ -2,10 +2,11 @@
 Workers that send to a gateway of their own process, and are cut down in the middle of their calls; run by test_gateway.
 
     python -m tests.faults.gateway_chaos FOLDER MODE kill|crash TIMES
+    python -m tests.faults.gateway_chaos FOLDER MODE crowd 0
 
-Queues messages, then forks two workers a round, which share them. When the gateway has accepted some more, one of them
-is killed by SIGKILL, or the database server crashes under both and recovers. The clock moves on two minutes a round, so
-that leases end without anybody waiting. Prints what came of it as JSON.
+Queues messages, then forks two workers a round (a crowd: four, and no harm), which share them. When the gateway has
+accepted some more, one of them is killed by SIGKILL, or the database server crashes under both and recovers. The clock
+moves on two minutes a round, so that leases end without anybody waiting. Prints what came of it as JSON.
 """
 
 from __future__ import annotations
@@ -48,16 +49,19 @@ def main(folder: str, mode: str, manner: str, times: str) -> None:
     dying.load()
     ledger = Path(folder) / f"{mode}.jsonl"
     with _gateway(mode, ledger) as config:
-        print(json.dumps(_break(config, ledger, {"kill": _kill, "crash": _crash}[manner], int(times))))
+        harm = {"kill": _kill, "crash": _crash, "crowd": _kill}[manner]
+        print(json.dumps(_break(config, ledger, harm, int(times), workers=4 if manner == "crowd" else 2)))
 
 
-def _break(config: dict[str, Any], ledger: Path, harm: Callable[[int], None], times: int) -> dict[str, Any]:
+def _break(
+    config: dict[str, Any], ledger: Path, harm: Callable[[int], None], times: int, *, workers: int
+) -> dict[str, Any]:
     from django.db import connection
 
     from messaging.outbox import reconcile
 
     # So many deaths would make a message suspect, and somebody's case; that is another test's matter.
-    reconcile.POISON_AFTER = 10 * times
+    reconcile.POISON_AFTER = max(10 * times, reconcile.POISON_AFTER)
     now = _queue(config)
     chance = random.Random(times)
     harmed = 0
@@ -65,11 +69,11 @@ def _break(config: dict[str, Any], ledger: Path, harm: Callable[[int], None], ti
         now += A_ROUND if harmed < times else A_LATE_ROUND
         connection.close()  # a connection must not be shared with a child
         is_calm = harmed == times
-        workers = [dying.fork(partial(_work, now, is_calm), None) for _ in range(2)]
-        if not is_calm and _gets_on(workers[0], ledger, chance.randint(2, 6)):
-            harm(workers[0])
+        at_work = [dying.fork(partial(_work, now, is_calm), None) for _ in range(workers)]
+        if not is_calm and _gets_on(at_work[0], ledger, chance.randint(2, 6)):
+            harm(at_work[0])
             harmed += 1
-        for worker in workers:
+        for worker in at_work:
             os.waitpid(worker, 0)
         if harmed == times and not _pending():
             break

@@ -42,6 +42,7 @@ def check(report: Report, mode: str) -> None:
     assert report["doubled"] == [], report
     assert report["sent_but_not_accepted"] == 0, report
     assert report["out_of_order"] == 0, report
+    assert report["unwritten"] == 0, report
     assert sum(report["states"].values()) == report["queued"] == MESSAGES, report
     if mode == "dumb":
         # What nobody can ask about waits for a person, and is never sent again blindly.
@@ -56,6 +57,11 @@ def test_workers_killed_in_the_middle_of_calls_double_and_lose_nothing(tmp_path:
     report, _errors = chaos("gateway_chaos", tmp_path, str(tmp_path), mode, "kill", str(KILLS[mode]), seconds=BOUND)
     check(report, mode)
     assert report["harmed"] == KILLS[mode]
+
+
+def test_four_workers_at_the_same_queue_double_and_lose_nothing(tmp_path: Path) -> None:
+    report, _errors = chaos("gateway_chaos", tmp_path, str(tmp_path), "idem", "crowd", "0", seconds=BOUND)
+    check(report, "idem")
 
 
 @pytest.mark.parametrize("mode", ["idem", "lookup"])

@@ -32,6 +32,7 @@ def test_no_message_goes_out_twice_or_is_called_sent_when_it_is_not(reports: Rep
     assert report["doubled"] == [], report
     assert report["sent_but_not_accepted"] == 0, report
     assert report["out_of_order"] == 0, report
+    assert report["unwritten"] == 0, report
 
 
 def test_the_sandbox_has_everything_once(reports: Reports) -> None:

@@ -10,8 +10,9 @@ import pytest
 from messaging.models import Attempt, ChannelSettings, Message, ProviderState
 from messaging.outbox.reconcile import reconcile
 from messaging.outbox.sender import send_due
+from messaging.selectors import books
 from tests.factories.messaging import MessageFactory, states
-from tests.messaging.providers.gateway import Gateway, Reply
+from tests.messaging.providers.gateway import Gateway, Hangup, Reply, Silence
 from tools.services import free_port
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +110,24 @@ def test_a_gateway_that_asks_for_patience_gets_it(gateway: Gateway) -> None:
 
     assert states() == ["sent"] * 3
     assert set(Message.objects.values_list("attempts", flat=True)) == {1}
+
+
+@pytest.mark.parametrize("answer", [Silence(), Hangup(), Hangup(half=True), Reply(500, accepts=True)])
+def test_a_gateway_that_takes_a_message_and_never_says_so_gets_it_once(gateway: Gateway, answer: Any) -> None:
+    (message,) = MessageFactory.create_batch(1, queued_at=DAY)
+    connect(gateway.address, timeout=1, repeat="key")
+    gateway.will(answer)
+
+    tick(0)
+    assert states() == ["unknown"]
+    tick(100)
+    tick(200)
+
+    assert states() == ["sent"]
+    assert gateway.accepts == {message.key: 1}
+    assert Message.objects.get().crashes == 0
+    with books.accepts([{"line": 1, "message": message.key}]):
+        assert [*books.doubled(), *books.unwritten(), *books.not_accepted(since=DAY)] == []
 
 
 def test_a_revoked_key_stops_the_account_until_a_person_acts_and_fails_nothing(gateway: Gateway) -> None:
