@@ -154,6 +154,7 @@ def _file(
         now=now,
     )
     row.ticket = turn.ticket
+    row.body = row.body or " ".join(f"[{file.name}]" for file in turn.attachments.all())
     fetching.remember(turn, there, channel=row.channel, provider=row.provider, now=now)
 
 

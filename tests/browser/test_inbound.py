@@ -7,7 +7,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from crm.models import Customer, User
-from messaging.channels.calls import FileIn, InboundIn
+from crm.services import attachments
+from messaging.channels.calls import FileIn, FileThere, InboundIn
 from messaging.inbound.receive import receive
 from messaging.models import ChannelSettings, InboundMessage, Suppression
 from messaging.outbox import sender
@@ -61,6 +62,28 @@ def test_a_letter_is_read_its_file_saved_and_an_answer_arrives(manager: Page, tm
     sender.send_due(now=timezone.now(), limit=10)
     manager.reload()
     expect(manager.locator(".turn-staff .turn-mark")).to_have_text("delivered")
+
+
+def test_a_picture_in_line_is_fetched_onto_the_ticket(manager: Page, tmp_path: Path) -> None:
+    ploy()
+    ChannelSettings.objects.create(channel="line", provider="sandbox")
+    now = timezone.now()
+    there = [FileThere("1", "image"), FileThere("2", "receipt.pdf"), FileThere("3", "video")]
+    row = receive(InboundIn("line", "e1", "U1", now, files_there=there), channel="line", now=now)
+    assert row.ticket is not None
+    manager.goto(row.ticket.get_absolute_url())
+    expect(manager.get_by_text("“image” is being fetched.")).to_be_visible()
+    image, receipt, _video = row.ticket.messages.get().attachments.all()
+    attachments.keep_awaited(image, PNG)
+    attachments.give_up(receipt)
+    manager.reload()
+    expect(manager.get_by_text("“receipt.pdf” could not be fetched. Please ask for it again.")).to_be_visible()
+    expect(manager.get_by_text("“video” is being fetched.")).to_be_visible()
+    assert faults(manager, row.ticket.get_absolute_url()) == []
+    with manager.expect_download() as saved:
+        manager.get_by_role("link", name="image.png").click()
+    saved.value.save_as(tmp_path / "image.png")
+    assert (tmp_path / "image.png").read_bytes() == PNG
 
 
 def test_a_yes_is_kept_with_what_was_asked(manager: Page) -> None:

@@ -81,6 +81,7 @@ def _inbound(event: Mapping[str, Any]) -> Iterator[InboundIn]:
         happened_at = datetime.fromtimestamp(at / 1000, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise UnreadableCall("a timestamp is no time") from error
+    files = list(_files(event))
     yield InboundIn(
         provider=NAME,
         # A redelivery has the id of the first delivery.
@@ -88,14 +89,14 @@ def _inbound(event: Mapping[str, Any]) -> Iterator[InboundIn]:
         from_address=_text(source, "userId"),
         at=happened_at,
         kind=kind,
-        body=_body(event),
-        files_there=list(_files(event)),
+        body="" if files else _body(event),
+        files_there=files,
         reply_token=_text(event, "replyToken"),
     )
 
 
 def _body(event: Mapping[str, Any]) -> str:
-    """What was said, as text; what is no text is named."""
+    """What was said, as text; what is none, and is not fetched, is named."""
     if event.get("type") == "postback":
         return _text(_object(event, "postback"), "data")
     message = _object(event, "message")

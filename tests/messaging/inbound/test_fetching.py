@@ -12,7 +12,7 @@ from messaging.channels import registry
 from messaging.channels.calls import FileThere, InboundIn
 from messaging.inbound.fetching import GIVE_UP, LEASE, fetch_due
 from messaging.inbound.receive import receive
-from messaging.models import ChannelSettings, FileToFetch
+from messaging.models import ChannelSettings, FileToFetch, InboundMessage
 from tests.factories.crm import NOON
 from tests.messaging.providers.gateway import Gateway, Hangup, Reply, Taken, nobody
 
@@ -79,6 +79,7 @@ class TestKept:
             True,
             "\N{PAPERCLIP} image",
         )
+        assert (awaited.message.body, InboundMessage.objects.get().body) == ("", "[image]")
         assert fetch_due(now=NOON) == 1
         (taken,) = asked(line)
         assert (taken.method, taken.target) == ("GET", "/v2/bot/message/77/content")

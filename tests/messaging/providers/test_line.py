@@ -222,10 +222,10 @@ class TestEvents:
             ({"type": "sticker", "packageId": "1", "stickerId": "2", "keywords": ["hi", "wave", "a", "b"]},
              "[sticker: hi wave a]"),
             ({"type": "sticker", "packageId": "1", "stickerId": "2"}, "[sticker]"),
-            ({"type": "image", "contentProvider": {"type": "line"}}, "[image]"),
-            ({"type": "video", "duration": 60000}, "[video]"),
-            ({"type": "audio"}, "[audio]"),
-            ({"type": "file", "fileName": "receipt.pdf", "fileSize": 2138}, "[file] receipt.pdf"),
+            ({"type": "image", "contentProvider": {"type": "external"}}, "[image]"),
+            ({"type": "video", "duration": 60000, "contentProvider": {"type": "external"}}, "[video]"),
+            ({"type": "audio", "id": ""}, "[audio]"),
+            ({"type": "file", "fileName": "receipt.pdf", "fileSize": 2138, "id": ""}, "[file] receipt.pdf"),
             ({"type": "location", "title": "Shop", "address": "Silom", "latitude": 13.7, "longitude": 100.5},
              "[location] Shop Silom 13.7, 100.5"),
             ({"type": "location", "latitude": "x"}, "[location]"),
@@ -253,6 +253,7 @@ class TestEvents:
     def test_what_line_keeps_is_to_be_fetched(self, message: dict[str, Any], there: list[FileThere]) -> None:
         (inbound,) = heard(event(message={"id": "77", **message}))
         assert inbound.files_there == there
+        assert (inbound.body == "") == bool(there)
 
     def test_following_leaving_and_a_button(self) -> None:
         events = heard(
