@@ -58,7 +58,10 @@ class Enrolment(models.Model):
         EVENT = "event", _("waiting for an event")
         RULE = "rule", _("waiting for a rule to hold")
 
-    flow = models.ForeignKey(Flow, models.CASCADE, related_name="enrolments", db_index=False, verbose_name=_("flow"))
+    # Its version's own, which vouches for it (decision 017).
+    flow = models.ForeignKey(
+        Flow, models.CASCADE, related_name="enrolments", db_index=False, db_constraint=False, verbose_name=_("flow")
+    )
     version = models.ForeignKey(
         FlowVersion, models.RESTRICT, related_name="enrolments", db_index=False, verbose_name=_("version")
     )
@@ -71,8 +74,9 @@ class Enrolment(models.Model):
     # Claimed by the active run where the policy allows only one for this customer and key; empty otherwise.
     slot = models.CharField(max_length=230, blank=True, editable=False)
     event = models.ForeignKey(
-        Event, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("entered by")
-    )
+        Event, models.DO_NOTHING, null=True, blank=True, related_name="+", db_index=False, db_constraint=False,
+        verbose_name=_("entered by"),
+    )  # fmt: skip
     context = models.JSONField(_("context"), default=dict, blank=True)
     entered_at = models.DateTimeField(_("entered"))
 
@@ -139,7 +143,10 @@ class StepVisit(models.Model):
     enrolment = models.ForeignKey(
         Enrolment, models.CASCADE, related_name="visits", db_index=False, verbose_name=_("enrolment")
     )
-    flow = models.ForeignKey(Flow, models.CASCADE, related_name="+", db_index=False, verbose_name=_("flow"))
+    # Its enrolment's own, which vouches for it.
+    flow = models.ForeignKey(
+        Flow, models.CASCADE, related_name="+", db_index=False, db_constraint=False, verbose_name=_("flow")
+    )
     step = models.CharField(_("step"), max_length=64)
     visit = models.PositiveSmallIntegerField(_("visit"), default=1)
     outcome = models.CharField(_("outcome"), max_length=32)

@@ -29,15 +29,20 @@ class StageMove(models.Model):
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="stage_moves", db_index=False, verbose_name=_("customer")
     )
+    # `to_stage` vouches for its journey, the customer's position for where they came from (decision 017).
     journey = models.ForeignKey(
-        Journey, models.CASCADE, related_name="moves", db_index=False, verbose_name=_("journey")
+        Journey, models.CASCADE, related_name="moves", db_index=False, db_constraint=False, verbose_name=_("journey")
     )
     from_stage = models.ForeignKey(
-        Stage, models.RESTRICT, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("from")
-    )
+        Stage, models.RESTRICT, null=True, blank=True, related_name="+", db_index=False, db_constraint=False,
+        verbose_name=_("from"),
+    )  # fmt: skip
     to_stage = models.ForeignKey(Stage, models.RESTRICT, related_name="+", db_index=False, verbose_name=_("to"))
     cause = models.CharField(_("cause"), max_length=8, choices=Cause)
-    event = models.ForeignKey(Event, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("fact"))
+    event = models.ForeignKey(
+        Event, models.DO_NOTHING, null=True, blank=True, related_name="+", db_index=False, db_constraint=False,
+        verbose_name=_("fact"),
+    )  # fmt: skip
     rule = models.ForeignKey(
         StageRule, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("rule")
     )

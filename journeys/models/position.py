@@ -37,7 +37,10 @@ class Position(models.Model):
         verbose_name=_("stage"),
     )  # fmt: skip
     since = models.DateTimeField(_("since"), null=True, blank=True)
-    event = models.ForeignKey(Event, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("fact"))
+    event = models.ForeignKey(
+        Event, models.DO_NOTHING, null=True, blank=True, related_name="+", db_index=False, db_constraint=False,
+        verbose_name=_("fact"),
+    )  # fmt: skip
     rule = models.ForeignKey(
         StageRule, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("rule")
     )
