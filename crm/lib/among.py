@@ -6,7 +6,26 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from django.db import connection
 from django.db.models import BooleanField, F, Func
+
+
+def among(column: str, values: Iterable[int] | Iterable[str]) -> tuple[str, Any]:
+    """The same for SQL of one's own: the condition, and its one parameter."""
+    in_order: list[Any] = sorted(set(values))
+    return _on_sqlite(column, in_order) if connection.vendor == "sqlite" else _on_postgresql(column, in_order)
+
+
+def _on_postgresql(column: str, values: list[Any]) -> tuple[str, Any]:
+    if values and isinstance(values[0], int):
+        # An array as text: the driver would write it number by number.
+        return f"{column} = ANY(%s::bigint[])", f"{{{','.join(map(str, values))}}}"
+    return f"{column} = ANY(%s)", values
+
+
+def _on_sqlite(column: str, values: list[Any]) -> tuple[str, Any]:
+    # S608: the column is the caller's own.
+    return f"{column} IN (SELECT value FROM json_each(%s))", orjson.dumps(values).decode()  # noqa: S608
 
 
 class Among(Func):
@@ -26,12 +45,10 @@ class Among(Func):
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         column, params = compiler.compile(self.source_expressions[0])
-        if self.values and isinstance(self.values[0], int):
-            # An array as text: the driver would write it number by number.
-            return f"{column} = ANY(%s::bigint[])", [*params, f"{{{','.join(map(str, self.values))}}}"]
-        return f"{column} = ANY(%s)", [*params, self.values]
+        sql, value = _on_postgresql(column, self.values)
+        return sql, [*params, value]
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         column, params = compiler.compile(self.source_expressions[0])
-        values = orjson.dumps(self.values).decode()
-        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, values]  # noqa: S608 - a compiled column
+        sql, value = _on_sqlite(column, self.values)
+        return sql, [*params, value]

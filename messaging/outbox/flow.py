@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from messaging.channels.base import AccountRefused, Failure, NeverSent, RateLimited, Uncertain
@@ -40,10 +40,17 @@ def open_channels(*, due_by: datetime | None = None) -> list[ChannelSettings]:
     return list(channels)
 
 
+_IS_ON = """
+SELECT 1 FROM messaging_channelsettings, messaging_messagingsettings
+WHERE messaging_channelsettings.id = %s AND is_on AND sending_on
+"""
+
+
 def is_on(channel: ChannelSettings) -> bool:
     """Asked between the calls of a batch: a kill switch takes effect within seconds."""
-    running = Exists(MessagingSettings.objects.filter(sending_on=True))
-    return ChannelSettings.objects.filter(running, pk=channel.pk, is_on=True).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_ON, [channel.pk])
+        return cursor.fetchone() is not None
 
 
 def reserve(channel: ChannelSettings, wanted: int, now: datetime) -> int:

@@ -40,9 +40,9 @@ def test_each_closed_way_says_why_and_an_open_one_says_nothing() -> None:
 def test_any_number_is_answered_with_the_same_few_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     few, many = CustomerFactory.create_batch(2), CustomerFactory.create_batch(20)
     why_closed([asked(few[0])], now=NOON)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         why_closed([asked(one) for one in few], now=NOON)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         why_closed([asked(one) for one in many], now=NOON)
 
 
