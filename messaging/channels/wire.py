@@ -111,7 +111,8 @@ class Wire:
                 # closes as we write would leave a message unclear, so ours are closed before.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=self._timeout, connect=self._timeout / 2),
+                # The whole of a call is the courier's to limit.
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._timeout / 2),
                 headers={"User-Agent": USER_AGENT},
                 json_serialize=_dumps,
             )
