@@ -32,5 +32,7 @@ class Fact:
         """The property at the dotted `path` as text; "" when it is missing or no plain value."""
         value: Any = self.properties
         for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
+            value = value.get(part) if isinstance(value, dict | Mapping) else None
+        if isinstance(value, str):  # as order numbers and carts are
+            return value[:200]
         return "" if value is None or isinstance(value, Mapping | list) else str(value)[:200]
