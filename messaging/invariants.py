@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, F, Func, IntegerField, Max, OuterRef, Q
 from django.db.models.functions import TruncDay, TruncWeek
 
 from crm.lib import audits
@@ -27,7 +27,7 @@ STUCK = timedelta(seconds=60)
 # An opt-out that was said as an attempt began may have been committed after its last look.
 A_MOMENT = timedelta(seconds=5)
 NO_LEDGER = "needs the ledger of what the provider accepted: --provider"
-_PERIODS = {FrequencyCap.Per.DAY: (TruncDay, 1), FrequencyCap.Per.WEEK: (TruncWeek, 7)}
+_TRUNCATE = {FrequencyCap.Per.DAY: TruncDay, FrequencyCap.Per.WEEK: TruncWeek}
 
 _AFTER_SUPPRESSION = """
 SELECT t.id AS attempt, m.public_id AS message, s.id AS suppression
@@ -94,16 +94,13 @@ def accepted_in_order(case: Case) -> Iterator[Finding]:
 
 @audits.invariant("I7", "Nobody got more marketing messages in a day or week of theirs than the caps allow.")
 def caps_hold(case: Case) -> Iterator[Finding]:
-    caps = list(FrequencyCap.objects.all())
-    if not caps:
-        raise NotLookedAt("the shop has no caps")
     counted = _counted(case.since)
-    for cap in caps:
-        above = [found for name, names in _zones(counted).items() for found in _above(counted, cap, name, names)]
+    zones = _zones(counted)
+    for per in FrequencyCap.Per:
+        above = [row for name, names in zones.items() for row in _above(counted, per, name, names)]
         if above:
-            yield Breach(
-                f"more marketing messages in a {cap.per} than allowed", len(above), above[: audits.MOST_LISTED]
-            )
+            listed = above[: audits.MOST_LISTED]
+            yield Breach(f"more marketing messages in a {per} than allowed", len(above), listed)
     yield Seen(f"{counted.count():,} marketing messages")
 
 
@@ -183,23 +180,35 @@ def _zones(counted: Any) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _above(counted: Any, cap: FrequencyCap, name: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    truncate, days = _PERIODS[FrequencyCap.Per(cap.per)]
-    theirs = counted.filter(customer__time_zone__in=names)
-    periods = theirs.values("customer", start=truncate("cleared_at", tzinfo=ZoneInfo(name))).annotate(n=Count("pk"))
-    for row in periods.filter(n__gt=cap.limit).order_by("start", "customer"):
-        ends = row["start"] + timedelta(days=days)  # by the clock on their wall
-        within = theirs.filter(customer=row["customer"], cleared_at__gte=row["start"], cleared_at__lt=ends)
-        decisions = within.values_list("decision", flat=True)
-        allowed = max(_limit(decision, cap) for decision in decisions)
-        if row["n"] > allowed:
-            yield {
-                "customer": row["customer"], "from": row["start"].date().isoformat(), "messages": row["n"],
-                "allowed": int(allowed),
-            }  # fmt: skip
+def _above(counted: Any, per: FrequencyCap.Per, name: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Each customer's day or week with more than the cap was when any of it was decided on; without one, all may go."""
+    start = _TRUNCATE[per]("cleared_at", tzinfo=ZoneInfo(name))
+    theirs = counted.filter(customer__time_zone__in=names).annotate(cap=CapThen("decision", per))
+    periods = theirs.values("customer", start=start).annotate(
+        n=Count("pk"), allowed=Max("cap"), free=Count("pk", filter=Q(cap=None))
+    )
+    for row in periods.filter(free=0, n__gt=F("allowed")).order_by("start", "customer"):
+        yield {
+            "customer": row["customer"], "from": row["start"].date().isoformat(), "messages": row["n"],
+            "allowed": row["allowed"],
+        }  # fmt: skip
 
 
-def _limit(decision: Mapping[str, Any] | None, cap: FrequencyCap) -> float:
-    """What the cap was when this was decided on; the sky, where there was none."""
-    caps = ((decision or {}).get("inputs") or {}).get("caps") or []
-    return next((float(old["limit"]) for old in caps if old["per"] == cap.per), float("inf"))
+class CapThen(Func):
+    """The cap per day or week that stands among the inputs of a decision; None where there was none."""
+
+    output_field = IntegerField(null=True)
+
+    def __init__(self, decision: Any, per: str) -> None:
+        super().__init__(decision)
+        self.per = str(per)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        column, params = compiler.compile(self.source_expressions[0])
+        path = f'$.inputs.caps[*] ? (@.per == "{self.per}").limit'
+        return f"jsonb_path_query_first({column}, '{path}')::int", params
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        column, params = compiler.compile(self.source_expressions[0])
+        caps = f"json_each({column}, '$.inputs.caps') WHERE json_extract(value, '$.per') = '{self.per}'"
+        return f"(SELECT json_extract(value, '$.limit') FROM {caps})", params  # noqa: S608

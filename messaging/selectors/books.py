@@ -21,14 +21,23 @@ FROM audit_accepted a GROUP BY a.message HAVING COUNT(*) > 1
 """
 
 # Within a customer's lane of a channel the higher priority goes first, then the older; by the plan. A message that was
-# not there yet, or not yet wanted, when the other's first call began was not overtaken.
+# not there yet, or not yet wanted, when the other's first call began was not overtaken. Only those that somebody from
+# further back came before are compared one by one.
 _OUT_OF_ORDER = """
-SELECT m.public_id AS message, p.public_id AS overtaken_by, a.line AS line
-FROM (SELECT message, MIN(line) AS line FROM audit_accepted GROUP BY message) a
-JOIN messaging_message m ON m.public_id = a.message
-JOIN messaging_message p ON p.customer_id = m.customer_id AND p.channel = m.channel AND p.lane = m.lane
-JOIN (SELECT message, MIN(line) AS line FROM audit_accepted GROUP BY message) b ON b.message = p.public_id
-WHERE b.line < a.line AND (p.priority < m.priority OR (p.priority = m.priority AND p.id > m.id))
+WITH accepted AS (SELECT message, MIN(line) AS line FROM audit_accepted GROUP BY message),
+placed AS (
+    SELECT m.id, m.public_id, m.customer_id, m.channel, m.lane, m.planned_at, a.line, ROW_NUMBER() OVER (
+        PARTITION BY m.customer_id, m.channel, m.lane ORDER BY m.priority DESC, m.id) AS place
+    FROM accepted a JOIN messaging_message m ON m.public_id = a.message),
+walked AS (
+    SELECT placed.*, MAX(place) OVER (
+        PARTITION BY customer_id, channel, lane ORDER BY line
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS furthest
+    FROM placed)
+SELECT m.public_id AS message, p.public_id AS overtaken_by, m.line
+FROM walked m
+JOIN placed p ON p.customer_id = m.customer_id AND p.channel = m.channel AND p.lane = m.lane
+WHERE m.furthest > m.place AND p.line < m.line AND p.place > m.place
   AND (SELECT {a_moment_before_first} FROM messaging_attempt t WHERE t.message_id = p.id) > m.planned_at
 """
 

@@ -13,7 +13,7 @@ from crm.lib import audits
 from crm.lib.audits import Case, Report, Verdict
 from crm.lib.ledgers import InvalidLedger, Ledger
 from crm.models import ConsentEvent, Customer, CustomerMerge, Heartbeat
-from messaging.models import Attempt, ChannelSettings, FrequencyCap, Message, ProviderState, Suppression
+from messaging.models import Attempt, ChannelSettings, Message, ProviderState, Suppression
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.messaging import MessageFactory, topic
 
@@ -262,13 +262,6 @@ def promote(person: Customer, hours: list[float], *, limit: int | None = None) -
         )  # fmt: skip
 
 
-@pytest.fixture
-def two_a_day() -> None:
-    FrequencyCap.objects.all().delete()
-    FrequencyCap.objects.create(per="day", limit=2)
-
-
-@pytest.mark.usefixtures("two_a_day")
 def test_a_day_is_the_customers_own() -> None:
     # NOON is UTC: in Bangkok the day ends five hours later, on Kiritimati ten hours before.
     promote(CustomerFactory(time_zone="Asia/Bangkok"), [0, 1, 6], limit=2)
@@ -281,14 +274,12 @@ def test_a_day_is_the_customers_own() -> None:
     assert found.breaches[0].rows == [{"customer": person.pk, "from": local, "messages": 3, "allowed": 2}]
 
 
-@pytest.mark.usefixtures("two_a_day")
 def test_what_was_allowed_when_it_was_sent_is_no_breach() -> None:
     promote(CustomerFactory(), [0, 0.5, 1], limit=5)
     promote(CustomerFactory(), [0, 0.5, 1])
     assert said(report("I7")) == (Verdict.HOLDS, [])
 
 
-@pytest.mark.usefixtures("two_a_day")
 def test_what_another_record_got_before_the_two_became_one_was_counted_there() -> None:
     survivor, loser = CustomerFactory(), CustomerFactory()
     promote(survivor, [0, 0.5, 1], limit=2)
@@ -296,6 +287,20 @@ def test_what_another_record_got_before_the_two_became_one_was_counted_there() -
     assert said(report("I7")) == (Verdict.HOLDS, [])
 
 
-def test_a_shop_without_caps_has_none_to_break() -> None:
-    FrequencyCap.objects.all().delete()
-    assert report("I7").verdict == Verdict.NOT_LOOKED_AT
+def test_a_week_begins_on_monday_and_has_a_cap_of_its_own() -> None:
+    person = CustomerFactory(time_zone="Asia/Bangkok")
+    for day in (-1, 0, 3, 6, 7):  # NOON is a Monday's
+        MessageFactory(
+            customer=person, topic=topic("promotions"), state="delivered", cleared_at=NOON + timedelta(days=day),
+            decision={"verdict": "send", "inputs": {"caps": [{"per": "day", "limit": 9}, {"per": "week", "limit": 2}]}},
+        )  # fmt: skip
+    found = report("I7")
+    assert said(found) == (Verdict.BROKEN, [("more marketing messages in a week than allowed", 1)])
+    assert found.breaches[0].rows == [{"customer": person.pk, "from": "2026-03-02", "messages": 3, "allowed": 2}]
+
+
+def test_what_did_not_go_out_does_not_count() -> None:
+    person = CustomerFactory()
+    promote(person, [0, 0.5, 1], limit=2)
+    Message.objects.filter(pk=Message.objects.latest("pk").pk).update(state="failed")
+    assert said(report("I7")) == (Verdict.HOLDS, [])
