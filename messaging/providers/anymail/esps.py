@@ -24,6 +24,7 @@ class Esp:
         signing: which setting holds the key that a view verifies signatures with.
         view_needs: which other setting a view is made with.
         tracks: whether each letter can say if its opens and clicks are to be told.
+        signs_always: whether its calls cannot be taken without that key.
         headers: what it must be told to leave our own Message-ID as it is.
     """
 
@@ -34,6 +35,7 @@ class Esp:
     headers: Mapping[str, str] | None = None
     view_needs: Mapping[What, str] = field(default_factory=dict)
     tracks: bool = True
+    signs_always: bool = False
 
     def signing_key(self, what: What) -> str:
         """The name of the setting, "" when calls at this door are not signed."""
@@ -52,6 +54,7 @@ ESPS: Mapping[str, Esp] = {
         may=("sender_domain",),
         views=_views("Mailgun"),
         signing={What.RECEIPTS: _MAILGUN_KEY, What.INBOUND: _MAILGUN_KEY},
+        signs_always=True,
     ),
     "sendgrid": Esp(needs=("api_key",), views=_views("SendGrid"), signing={What.RECEIPTS: _SENDGRID_KEY}),
     "postmark": Esp(needs=("server_token",), views=_views("Postmark"), headers={"X-PM-KeepID": "true"}),
@@ -89,11 +92,12 @@ class Settings(Shape):
     @property
     def doors(self) -> frozenset[str]:
         """Those that open: where there is something to verify a call by."""
-        return frozenset(
-            what
-            for what in self.service.views
-            if self.webhook_secret or self.service.signing_key(what) in self.settings
-        )
+        return frozenset(what for what in self.service.views if self._can_verify(what))
+
+    def _can_verify(self, what: What) -> bool:
+        if self.service.signing_key(what) in self.settings:
+            return True
+        return bool(self.webhook_secret) and not self.service.signs_always
 
     @property
     def for_backend(self) -> dict[str, str]:

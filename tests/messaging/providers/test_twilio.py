@@ -21,7 +21,7 @@ from messaging.channels.base import (
     RateLimited,
     Uncertain,
 )
-from messaging.channels.calls import BadSignature, Call, FileThere, NoSuchDoor, UnreadableCall, What
+from messaging.channels.calls import BadSignature, Call, NoSuchDoor, UnreadableCall, What
 from messaging.channels.reasons import Reason
 from messaging.models import (
     ChannelSettings,
@@ -244,33 +244,6 @@ class TestInbound:
         inbound = self.heard()
         assert (inbound.provider, inbound.provider_id, inbound.from_address) == ("twilio", sid(7), "+66812345678")
         assert (inbound.to, inbound.body, inbound.at) == ("+12025550100", "Hi", AT)
-
-    def test_pictures_that_twilio_keeps_are_to_be_fetched(self) -> None:
-        place = f"{ACCOUNT}/Messages/MM{'b' * 32}/Media/ME{'c' * 32}"
-        media = {"NumMedia": "1", "MediaContentType0": "image/jpeg"}
-        heard = self.heard(MediaUrl0=f"https://api.twilio.com/2010-04-01/Accounts/{place}", **media)
-        assert (heard.body, heard.files_there) == ("Hi", [FileThere(place, "picture")])
-
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "https://evil.example/x", "http://169.254.169.254/", "file:///etc/passwd", "",
-            f"https://u@api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/MM{'b' * 32}/Media/ME{'c' * 32}",
-            f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/MM{'b' * 32}/Media/../../../Keys.json",
-        ],
-    )  # fmt: skip
-    def test_others_are_named_and_never_asked_for(self, url: str) -> None:
-        heard = self.heard(NumMedia="1", MediaContentType0="image/jpeg", MediaUrl0=url)
-        assert (heard.body, heard.files_there) == (f"Hi\n[image/jpeg] {url}".strip(), [])
-
-    def test_pictures_are_named_with_where_they_are(self) -> None:
-        media = {"NumMedia": "2", "MediaContentType0": "image/jpeg", "MediaUrl0": "https://api.twilio.com/1"}
-        media |= {"MediaContentType1": "image/png", "MediaUrl1": "https://api.twilio.com/2"}
-        assert self.heard(**media).body == (
-            "Hi\n[image/jpeg] https://api.twilio.com/1\n[image/png] https://api.twilio.com/2"
-        )
-        assert self.heard(Body="", **media).body.startswith("[image/jpeg]")
-        assert self.heard(NumMedia="many").body == "Hi"
 
     def test_an_opt_out_that_twilio_has_understood_is_one_in_any_words(self) -> None:
         assert self.heard(Body="ARRETER", OptOutType="STOP").body == "STOP"
