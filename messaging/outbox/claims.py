@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from crm.lib import bulk
-from crm.lib.among import Among
+from crm.lib.among import Among, among
 from crm.lib.reads import attach, read_rows
 from messaging.models import Message
 from messaging.selectors.recipients import Addressee, recipients
@@ -91,6 +91,16 @@ def claim(*, channel: str, lane: int | None, provider: str, now: datetime, limit
         attach(taken.messages, "topic", "template")
         taken.people = recipients(message.customer_id for message in taken.messages)
     return taken
+
+
+def held(messages: Iterable[Message], token: str) -> dict[int, str]:
+    """The present states of those of `messages` that the lease still holds, by id; their rows are locked."""
+    mine, ids = among("id", (message.pk for message in messages))
+    lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
+    sql = f"SELECT id, state FROM messaging_message WHERE {mine} AND lease_token = %s ORDER BY id {lock}"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [ids, token])
+        return dict(cursor.fetchall())
 
 
 def release(messages: Iterable[Message], token: str, *, due_at: datetime) -> None:

@@ -20,7 +20,8 @@ from messaging.outbox.facts import Rules, customer_facts, message_facts
 from messaging.selectors.recipients import Addressee
 
 State = Message.State
-_CLEARED = ("reason", "decision", "cleared_at")
+# What caps count. The rest of a "yes" is written as the call starts.
+_CLEARED = ("cleared_at",)
 _STOPPED = ("state", "reason", "decision", "due_at", "attempts", "cleared_at", "ended_at")
 _FOUND = ("address", "address_hash")
 # Somebody else is deciding on the same customer this very moment.
@@ -48,7 +49,8 @@ def clear(claim: Claim, rules: Rules, *, now: datetime) -> tuple[list[Message], 
         decision = policy.decide(message_facts(message), customer, rules.policy, now)
         _note(message, decision, now)
         (cleared if message.state == State.SENDING else others).append(message)
-    claims.update(_rows(cleared, claim, _CLEARED), fields=_CLEARED)
+    counted = [message for message in cleared if message.lane == Message.Lane.MARKETING]
+    claims.update(_rows(counted, claim, _CLEARED), fields=_CLEARED)
     claims.write(_rows(others, claim, _STOPPED), fields=_STOPPED)
     withheld = [message for message in others if message.state == State.WITHHELD]
     log.record_many([announce.withheld(message, now) for message in withheld], now=now)

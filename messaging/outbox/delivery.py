@@ -12,7 +12,6 @@ from django.db import transaction
 
 from crm.events import log
 from crm.lib import bulk, lifeline
-from crm.lib.among import Among
 from messaging.channels.base import (
     NeverSent,
     Outcome,
@@ -69,6 +68,7 @@ class Delivery:
         self._waiting: deque[Ready] = deque()
         self._threads: dict[int, Thread] = {}
         self._flying: dict[str, tuple[Message, float]] = {}
+        self._ended: list[Call] = []
         # Set when nothing more may start; what is left goes back in line for then.
         self._halted_until: datetime | None = None
         # A call in the air has failed: what that means for the next is decided before there is a next.
@@ -91,23 +91,29 @@ class Delivery:
         """The provider has taken messages, and nothing has stopped it since."""
         return self._is_proven and self._halted_until is None
 
+    @property
+    def _at_once(self) -> int:
+        """How many are marked, and written down, together: while one half is in flight, the other is."""
+        most = self._provider.traits.in_flight
+        return max(most // 2, 1) if self._is_proven else most
+
     def _hand_over(self, most: int) -> None:
         """Have the provider call for up to `most` of those that wait, and write down what came of it."""
         waited = len(self._waiting)
-        ended: list[Call] = []
         try:
             for parcel, outcome in self._provider.send(self._parcels(most)):
-                ended.append(self._land(parcel.key, outcome))
+                self._ended.append(self._land(parcel.key, outcome))
                 self._in_doubt = self._in_doubt or isinstance(outcome, flow.TROUBLES)
-                if len(ended) >= self._provider.traits.in_flight:
-                    self._settle(ended)
-                    ended = []
+                # While others wait, this is done as the next are marked.
+                if len(self._ended) >= self._at_once and not self._waiting:
+                    self._settle()
         except Exception:
             logger.exception("provider %s broke off", self._channel.provider)
             self._halted_until = self._now + SOON
         # Whoever is still in the air got no outcome: nobody knows.
-        ended += [self._land(key, Uncertain("the provider gave no outcome")) for key in list(self._flying)]
-        self._settle(ended)
+        self._ended += [self._land(key, Uncertain("the provider gave no outcome")) for key in list(self._flying)]
+        self._settle()
+        self._in_doubt = False
         if len(self._waiting) == waited:
             self._halted_until = self._now + SOON  # it does not take any
 
@@ -131,14 +137,12 @@ class Delivery:
         """Up to `most` parcels as the provider has room for them, marked as on the wire a few at a time."""
         left = most
         while self._waiting and left and not self._in_doubt and not self._halted_until:
-            room = min(self._provider.traits.in_flight, left, len(self._waiting))
-            chunk = [self._waiting.popleft() for _ in range(room)]
-            left -= room
-            if not self._may_go_on():
-                self._waiting.extendleft(reversed(chunk))
-                return
-            for message, letter in self._mark(chunk):
-                self._flying[message.key] = (message, time.monotonic())
+            going = self._mark(left)
+            self._ended.clear()
+            left -= len(going)
+            started = time.monotonic()
+            self._flying.update((message.key, (message, started)) for message, _ in going)
+            for message, letter in going:
                 yield self._parcel(message, letter, self._threads.get(message.pk, ALONE))
 
     def _parcel(self, message: Message, letter: Letter, thread: Thread) -> Parcel:
@@ -161,6 +165,8 @@ class Delivery:
 
     def _may_go_on(self) -> bool:
         """Asked before every few calls: kill switch, a worker told to stop, and enough of the lease left for a call."""
+        if self._halted_until:
+            return False
         elapsed = timedelta(seconds=time.monotonic() - self._started)
         enough = self._claim.until - self._now - elapsed > self._provider.traits.timeout
         if enough and not lifeline.is_cut() and flow.is_on(self._channel):
@@ -169,22 +175,28 @@ class Delivery:
         return False
 
     @transaction.atomic
-    def _mark(self, chunk: list[Ready]) -> list[Ready]:
+    def _mark(self, most: int) -> list[Ready]:
         """
-        Write down that these calls start now, with what they say; leave out what is no longer ours to send.
+        Write down that up to `most` calls start now, with what they say; leave out what is no longer ours to send.
 
         The lease, an opt-out and the suppression list are looked at once more, in the transaction that marks the rows:
-        after it commits nothing stands between the row and the wire.
+        after it commits nothing stands between the row and the wire. In it, what has ended is written down first: never
+        more than `in_flight` are on the wire for all that the database knows.
         """
-        ours = _still_ours([message.pk for message, _ in chunk], self._claim.token)
-        chunk = [(message, letter) for message, letter in chunk if message.pk in ours]
+        self._judge()
+        if not self._may_go_on():
+            return []
+        room = self._provider.traits.in_flight - len(self._flying)
+        chunk = [self._waiting.popleft() for _ in range(min(self._at_once, room, most, len(self._waiting)))]
+        states = claims.held((message for message, _ in chunk), self._claim.token)
+        chunk = [(message, letter) for message, letter in chunk if states.get(message.pk) == State.SENDING]
         wishes = _wishes([message for message, _ in chunk])
         going = [(message, letter) for message, letter in chunk if message.pk not in wishes]
         stopped = [message for message, _ in chunk if message.pk in wishes]
         for message, letter in going:
             _put_text(message, letter, self._now)
             message.cost_micros = self._prices.of(message.channel, message.address, letter.segments)
-        claims.update([_text_row(message, self._claim.token) for message, _ in going], fields=_TEXT)
+        claims.update([_marked_row(message, self._claim.token) for message, _ in going], fields=_MARKED)
         tries = [
             bulk.new_row(
                 Attempt,
@@ -204,7 +216,7 @@ class Delivery:
         for message in messages:
             message.state, message.reason, message.ended_at = State.WITHHELD, reasons[message.pk], self._now
             message.cleared_at = None
-        fields = ("state", "reason", "ended_at", "cleared_at")
+        fields = ("state", "reason", "decision", "ended_at", "cleared_at")
         rows = [
             {"id": message.pk, "lease_token": self._claim.token, **{name: getattr(message, name) for name in fields}}
             for message in messages
@@ -219,12 +231,18 @@ class Delivery:
         message, started = self._flying.pop(key)
         return Call(message, outcome, int((time.monotonic() - started) * 1000))
 
-    def _settle(self, ended: list[Call]) -> None:
-        self._in_doubt = False
-        if not ended:
+    @transaction.atomic
+    def _settle(self) -> None:
+        """Write down what has ended."""
+        self._judge()
+        self._ended.clear()
+
+    def _judge(self) -> None:
+        """Write down what has ended, in the caller's transaction, and decide by it whether there is to be more."""
+        if not self._ended:
             return
-        self.counts += self._write(ended)
-        outcomes = [call.outcome for call in ended]
+        self.counts += self._write(self._ended)
+        outcomes = [call.outcome for call in self._ended]
         self._is_proven = self._is_proven or not all(isinstance(outcome, flow.TROUBLES) for outcome in outcomes)
         goes_on = flow.note(self._channel, flow.Calls.of(outcomes), self._now)
         waits = [outcome.retry_after or flow.PAUSE for outcome in outcomes if isinstance(outcome, RateLimited)]
@@ -241,13 +259,10 @@ class Delivery:
         claims.release(rest, self._claim.token, due_at=self._halted_until or self._now + SOON)
 
 
-_TEXT = ("subject", "body", "html", "segments", "cost_micros", "version_id", "language", "wire_at")
-
-
-def _still_ours(ids: Collection[int], token: str) -> set[int]:
-    """Those of the messages that `token` still holds; their rows are locked."""
-    rows = Message.objects.filter(Among("pk", ids), lease_token=token, state=State.SENDING).order_by("pk")
-    return set(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+_MARKED = (
+    "reason", "decision", "cleared_at", "subject", "body", "html", "segments", "cost_micros", "version_id", "language",
+    "wire_at",
+)  # fmt: skip
 
 
 def _wishes(messages: Sequence[Message]) -> dict[int, Reason]:
@@ -281,5 +296,5 @@ def _links(going: Sequence[Ready], now: datetime) -> list[ShortLink]:
     ]
 
 
-def _text_row(message: Message, token: str) -> dict[str, object]:
-    return {"id": message.pk, "lease_token": token, **{name: getattr(message, name) for name in _TEXT}}
+def _marked_row(message: Message, token: str) -> dict[str, object]:
+    return {"id": message.pk, "lease_token": token, **{name: getattr(message, name) for name in _MARKED}}

@@ -13,7 +13,6 @@ from django.db import transaction
 from crm.events import log
 from crm.events.types import EventDraft
 from crm.lib import bulk
-from crm.lib.among import Among
 from messaging.channels.base import (
     Accepted,
     NeverSent,
@@ -38,7 +37,7 @@ LONGEST_DELAY = timedelta(hours=1)
 # What an accepted message changes, with the receipts that come along; and what any other outcome does.
 _ACCEPTED = ("state", "reason", "detail", "provider_reference", "sent_at", "delivered_at", "ended_at")
 _OTHERWISE = (
-    "state", "reason", "detail", "due_at", "attempts", "wire_at", "cleared_at", "unknown_at", "ended_at",
+    "state", "reason", "detail", "decision", "due_at", "attempts", "wire_at", "cleared_at", "unknown_at", "ended_at",
 )  # fmt: skip
 _OVERTAKEN = ("provider_reference", "sent_at")
 FENCED = "fenced"
@@ -73,7 +72,7 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
     Returns:
         How many messages are now in each state.
     """
-    ours = _held(calls, token)
+    ours = claims.held((call.message for call in calls), token)
     settled = [call for call in calls if ours.get(call.message.pk) == State.SENDING]
     # A receipt was quicker than the answer: the state it set stands, the reference is news.
     overtaken = [call for call in calls if ours.get(call.message.pk) not in (None, State.SENDING)]
@@ -95,12 +94,6 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
     )
     log.record_many(facts, now=now)
     return Counter(FENCED if call.message.pk in fenced else call.message.state for call in calls)
-
-
-def _held(calls: Sequence[Call], token: str) -> dict[int, str]:
-    """The present states of those messages that the lease still holds; their rows are locked."""
-    rows = Message.objects.filter(Among("pk", (call.message.pk for call in calls)), lease_token=token).order_by("pk")
-    return dict(rows.select_for_update(no_key=True).values_list("pk", "state"))
 
 
 def _answered(calls: Sequence[Call]) -> list[tuple[Message, Sequence[ReceiptIn]]]:

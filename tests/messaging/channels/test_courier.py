@@ -1,6 +1,7 @@
 """Many calls in flight: driven with coroutines, no network."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -32,19 +33,19 @@ def carried(courier: Courier, count: int, deliver: object) -> dict[str, Outcome]
 
 def test_every_parcel_gets_its_outcome_and_no_more_than_the_limit_fly_at_once(courier: Courier) -> None:
     flying = most = 0
+    together = asyncio.Barrier(3)
 
     async def deliver(parcel: Parcel) -> Accepted:
         nonlocal flying, most
         flying += 1
         most = max(most, flying)
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await together.wait()
         flying -= 1
         return Accepted(f"ref-{parcel.key}")
 
-    outcomes = carried(courier, 20, deliver)
+    outcomes = carried(courier, 21, deliver)
     assert {key: outcome.reference for key, outcome in outcomes.items() if isinstance(outcome, Accepted)} == {
-        str(number): f"ref-{number}" for number in range(20)
+        str(number): f"ref-{number}" for number in range(21)
     }
     assert most == 3
 
@@ -59,6 +60,51 @@ def test_parcels_are_taken_only_as_there_is_room(courier: Courier) -> None:
     next(flight)
     assert len(taken) == 3
     flight.close()
+
+
+def test_while_one_half_is_in_the_air_the_other_is_written_down() -> None:
+    courier = Courier(in_flight=4, timeout=timedelta(seconds=5))
+    in_the_air: list[int] = []
+    started, go_on = threading.Semaphore(0), asyncio.Event()
+
+    def marked() -> Iterator[Parcel]:
+        for number, parcel in enumerate(parcels(6)):
+            if number == 2:
+                # What was taken before is with the provider by now, although the caller is still at it.
+                assert all(started.acquire(timeout=5) for _ in range(2))
+                in_the_air.append(2)
+            yield parcel
+
+    async def deliver(parcel: Parcel) -> Accepted:
+        started.release()
+        if parcel.key == "5":
+            go_on.set()
+        elif parcel.key in ("0", "1"):
+            await go_on.wait()
+        return Accepted("ref")
+
+    keys = [parcel.key for parcel, _ in courier.carry(marked(), deliver)]
+    courier.close()
+    assert in_the_air == [2]
+    assert sorted(keys) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_one_that_takes_long_keeps_no_other_from_being_handed_out() -> None:
+    courier = Courier(in_flight=100, timeout=timedelta(seconds=5))
+    gate = asyncio.Event()
+
+    async def deliver(parcel: Parcel) -> Accepted:
+        if parcel.key == "0":
+            await gate.wait()
+        return Accepted("ref")
+
+    keys = []
+    for parcel, _ in courier.carry(parcels(3), deliver):
+        keys.append(parcel.key)
+        if len(keys) == 2:
+            courier._loop.call_soon_threadsafe(gate.set)
+    courier.close()
+    assert keys == ["1", "2", "0"]
 
 
 def test_outcomes_come_as_they_are_known_not_in_order(courier: Courier) -> None:
