@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from crm.events import log
@@ -53,3 +55,17 @@ def test_it_is_one_query_and_none_for_nothing(django_assert_num_queries: DjangoA
         list(recall({customer: {"Product Viewed": None, "Order Completed": NOON} for customer in customers}))
     with django_assert_num_queries(0):
         assert list(recall({customers[0]: {}})) == []
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="plans of PostgreSQL")
+def test_what_is_wanted_is_looked_up_row_by_row_also_where_the_whole_log_is_small() -> None:
+    customer = CustomerFactory.create().pk
+    happens(customer, "Product Viewed", NOON)
+    with CaptureQueriesContext(connection) as queries:
+        list(recall({customer: {"Product Viewed": None, "Order Completed": NOON}}))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crm_event")
+        cursor.execute(f"EXPLAIN {queries[0]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Nested Loop" in plan
+    assert "Hash" not in plan
