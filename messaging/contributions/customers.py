@@ -99,5 +99,3 @@ def messages_to_come(customer: Customer, now: datetime) -> Iterable[UpcomingItem
         )
         for message in waiting
     ]
-
-
