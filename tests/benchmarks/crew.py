@@ -120,6 +120,12 @@ def _send(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
     return _off(lambda: sender.send_due(now=now, limit=PER_ROUND).total())
 
 
+def _broadcast(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
+    from messaging.broadcasts import work
+
+    return _off(lambda: work.work_due(now=now))
+
+
 def _record(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
     """Facts with all their consequences, as a request brings them: a batch for each of the `turns`."""
     from crm.events import log
@@ -152,6 +158,7 @@ _WORKS: dict[str, Callable[[Any, dict[str, Any]], tuple[int, int]]] = {
     "enter": _enter,
     "run": _run,
     "send": _send,
+    "broadcast": _broadcast,
     "record": _record,
 }
 

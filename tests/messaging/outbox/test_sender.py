@@ -510,6 +510,23 @@ class TestFlowControl:
         assert send() == {"unknown": 13}
         assert len(fake.calls) == 13
 
+    def test_never_more_than_it_has_room_for_are_on_the_wire_for_all_that_the_database_knows(
+        self, fake: type[FakeProvider]
+    ) -> None:
+        fake.traits = replace(fake.traits, in_flight=4)
+        on_the_wire = []
+
+        def count(parcel: Parcel) -> Accepted:
+            on_the_wire.append(Message.objects.filter(state="sending", wire_at__isnull=False).count())
+            return Accepted(f"ref-{parcel.key}")
+
+        fake.answers = [count] * 20
+        for _ in range(20):
+            message()
+        assert send() == {"sent": 20}
+        assert len(on_the_wire) == 20
+        assert max(on_the_wire) == 4
+
     def test_no_connection_costs_no_attempt(self, fake: type[FakeProvider]) -> None:
         fake.answers = [NeverSent("connection refused")] * 10
         for _ in range(30):
