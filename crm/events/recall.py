@@ -14,8 +14,8 @@ from django.db import connection
 Wanted = Mapping[int, Mapping[str, datetime | None]]  # customer → name → since when they occurred; None: ever
 Recalled = tuple[int, int, str, datetime, Any]  # customer, number, name, when it occurred, properties
 
-# What is wanted is a table of its own, and each row of it is looked up in event_by_customer_name: OFFSET 0 and SQLite's
-# CROSS JOIN leave no other plan, such as reading the whole log, whatever statistics say.
+# What is wanted is a table of its own, and each row of it is looked up by an index that is led by the customer: OFFSET 0
+# and SQLite's CROSS JOIN leave no other plan, such as reading the whole log, whatever statistics say.
 _ON_POSTGRES = """
     FROM jsonb_to_recordset(%s::jsonb) AS w(customer bigint, names varchar[], since timestamp) CROSS JOIN LATERAL (
         SELECT * FROM crm_event WHERE customer_id = w.customer AND name = ANY(w.names)
