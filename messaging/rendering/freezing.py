@@ -51,20 +51,31 @@ class Pieces:
             rows.setdefault(row.slug, {})[row.language.lower()] = row
         return cls(rows, Shop.current().language)
 
-    def text(self, language: str, name: str) -> str | None:
-        """The text of a piece in the language nearest to `language`; None when there is no such piece."""
-        row = self._nearest(language, name)
-        return row.text if row else None
+    def text(self, language: str, name: str) -> str:
+        """
+        The text of a piece in the language nearest to `language`.
 
-    def html(self, language: str, name: str) -> str | None:
-        """Its HTML; None also when it has none."""
-        row = self._nearest(language, name)
-        return row.html or None if row else None
+        Raises:
+            LookupError: there is no such piece.
+        """
+        return self._nearest(language, name).text
 
-    def _nearest(self, language: str, name: str) -> TemplatePartial | None:
+    def html(self, language: str, name: str) -> str:
+        """
+        Its HTML.
+
+        Raises:
+            LookupError: as `text`, and when it has only a text.
+        """
+        row = self._nearest(language, name)
+        if not row.html:
+            raise LookupError(f"the piece “{name}” has no HTML, which this text needs")
+        return row.html
+
+    def _nearest(self, language: str, name: str) -> TemplatePartial:
         rows = self.rows.get(name)
         if rows is None:
-            return None
+            raise LookupError(f"there is no such piece: {name}")
         wanted = language.lower()
         tried = (wanted, wanted.partition("-")[0], self.shop_language.lower())
         return next((rows[code] for code in tried if code in rows), next(iter(rows.values())))

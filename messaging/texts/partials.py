@@ -27,12 +27,12 @@ def without(source: str) -> str:
     return _RENDER.sub(lambda found: "\n" * found[0].count("\n"), source)
 
 
-def put_in(source: str, piece: Callable[[str], str | None], *, most: int = MAX_SOURCE) -> str:
+def put_in(source: str, piece: Callable[[str], str], *, most: int = MAX_SOURCE) -> str:
     """
     `source` with its pieces.
 
     Args:
-        piece: the text of a piece by its name; None when there is none.
+        piece: the text of a piece by its name; a LookupError, which says why, when there is none.
         most: characters of the whole.
 
     Raises:
@@ -51,7 +51,7 @@ def put_in(source: str, piece: Callable[[str], str | None], *, most: int = MAX_S
     return "".join(parts)
 
 
-def _parts(source: str, piece: Callable[[str], str | None], depth: int) -> Iterator[str]:
+def _parts(source: str, piece: Callable[[str], str], depth: int) -> Iterator[str]:
     """Text and pieces in turn: each piece is between two texts, be they empty."""
     end = 0
     for found in _RENDER.finditer(source):
@@ -60,8 +60,9 @@ def _parts(source: str, piece: Callable[[str], str | None], depth: int) -> Itera
         name, line = found[2], source.count("\n", 0, found.start()) + 1
         if depth == MAX_DEPTH:
             raise InvalidTemplate("not_offered", f"more than {MAX_DEPTH} pieces in one another, at “{name}”")
-        text = piece(name)
-        if text is None:
-            raise InvalidTemplate("unknown_partial", f"there is no such piece: {name}", line if depth == 0 else 0)
+        try:
+            text = piece(name)
+        except LookupError as error:
+            raise InvalidTemplate("unknown_partial", str(error), line if depth == 0 else 0) from error
         yield from _parts(text, piece, depth + 1)
     yield source[end:]

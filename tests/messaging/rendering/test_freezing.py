@@ -49,10 +49,21 @@ def test_a_text_gets_the_piece_in_its_own_language() -> None:
     assert letter(language="th").body == "ลาก่อน"
 
 
+def test_an_html_text_is_told_when_a_piece_has_no_html() -> None:
+    TemplatePartial.objects.update(html="")
+    with pytest.raises(InvalidTemplate) as refused:
+        save(slug="t", channel="email", variants={"en": VariantIn(subject="x", mjml=MJML)}, now=NOON)
+    said = "the piece “footer” has no HTML, which this text needs"
+    assert [(fault.path, fault.code, fault.message) for fault in refused.value.faults] == [
+        ("variants.en.mjml", "unknown_partial", said)
+    ]
+
+
 def test_a_language_without_the_piece_gets_the_shops() -> None:
     assert Pieces.current().text("de", "footer") == Pieces.current().text(Shop.current().language, "footer")
     assert Pieces.current().text("th-TH", "footer") == "ลาก่อน"
-    assert Pieces.current().text("th", "header") is None
+    with pytest.raises(LookupError):
+        Pieces.current().text("th", "header")
 
 
 def test_a_text_as_it_was_written_is_not_kept_twice() -> None:
