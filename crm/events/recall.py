@@ -14,7 +14,7 @@ from django.db import connection
 Wanted = Mapping[int, Mapping[str, datetime | None]]  # customer → name → since when they occurred; None: ever
 Recalled = tuple[int, int, str, datetime, Any]  # customer, number, name, when it occurred, properties
 
-# What is wanted is a table of its own, and each row of it is looked up by an index that is led by the customer: OFFSET 0
+# What is wanted is a table of its own, and each row of it is looked up by an index that the customer leads: OFFSET 0
 # and SQLite's CROSS JOIN leave no other plan, such as reading the whole log, whatever statistics say.
 _ON_POSTGRES = """
     FROM jsonb_to_recordset(%s::jsonb) AS w(customer bigint, names varchar[], since timestamp) CROSS JOIN LATERAL (
