@@ -61,7 +61,7 @@ def back_off(message: Message) -> timedelta:
     return delay * jitter
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def write_results(calls: Sequence[Call], token: str, *, provider: str, now: datetime) -> Counter[str]:
     """
     Store the outcomes of `calls`, their attempts, receipts and facts, fenced by the lease `token`.
