@@ -12,6 +12,8 @@ class Sweep(models.Model):
     name = models.CharField(_("name"), max_length=32, unique=True)
     position = models.BigIntegerField(_("up to row"), default=0)
 
+    objects: models.Manager[Sweep] = models.Manager()
+
     class Meta:
         verbose_name, verbose_name_plural = _("sweep"), _("sweeps")
 
