@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -19,7 +19,8 @@ from messaging.models import ChannelSettings, Message, Template
 from messaging.models.suppression import hash_address
 from messaging.outbox import policy
 from messaging.outbox.addresses import address_of
-from messaging.outbox.facts import LOOK_BACK, Rules, customer_facts, message_facts
+from messaging.outbox.facts import LOOK_BACK, Rules, Wishes, customer_facts, message_facts
+from messaging.outbox.ways import Way, choose
 from messaging.rendering.letters import CannotCompose, Letters
 
 # Of so many messages of a step on a channel the length is measured; the others are taken to be as long on average.
@@ -108,56 +109,82 @@ def _decide(
 
 def _letters(wanted: Sequence[Wanted], rules: Rules, until: datetime) -> Iterator[_Letter]:
     """Rows of the ledger that are never written, a thousand at a time."""
-    topics = {topic.slug: topic for topic in Topic.objects.all()}
-    channels = set(ChannelSettings.objects.values_list("channel", flat=True))
-    slugs = {it.effect.template for it in wanted} - {""}
-    live = Template.objects.filter(slug__in=slugs, versions__published_at__isnull=False).distinct()
-    templates = {(template.slug, template.channel): template for template in live} if slugs else {}
+    desk = _Desk.open(wanted, rules.shop.language)
     # The caps are counted here, over what was sent in the past that is tried.
     uncapped = replace(rules, policy=replace(rules.policy, caps=()))
     for first in range(0, len(wanted), 1000):
         part = wanted[first : first + 1000]
         customers = Customer.objects.in_bulk({it.customer for it in part})
-        messages = [_message(it, customers[it.customer], topics, channels, templates, rules) for it in part]
+        wishes = desk.wishes(part, customers)
+        messages = [desk.message(it, customers[it.customer], wishes) for it in part]
         facts = customer_facts(messages, customers, uncapped, until)
         for it, message, customer in zip(part, messages, facts, strict=True):
             yield _Letter(Fate(it, message.channel, it.at), message, message_facts(message), customer)
 
 
-def _message(
-    wanted: Wanted,
-    customer: Customer,
-    topics: Mapping[str, Topic],
-    channels: set[str],
-    templates: Mapping[tuple[str, str], Template],
-    rules: Rules,
-) -> Message:
-    effect = wanted.effect
-    topic = topics[effect.topic]
-    ways = [
-        channel
-        for channel in (effect.channel, *effect.fallback)
-        if channel in channels
-        and address_of(customer, channel)
-        and (not effect.template or (effect.template, channel) in templates)
-    ]
-    channel = ways[0] if ways else effect.channel
-    address = address_of(customer, channel) if ways else ""
-    return Message(
-        customer=customer,
-        channel=channel,
-        topic=topic,
-        lane=Message.Lane.MARKETING if topic.is_marketing else Message.Lane.SERVICE,
-        address=address,
-        address_hash=hash_address(channel, address),
-        language=customer.language or rules.shop.language,
-        template=templates.get((effect.template, channel)),
-        source_subject=effect.subject,
-        source_body=effect.body,
-        context=dict(wanted.context),
-        over_cap=effect.over_cap,
-        expires_at=effect.expires_at,
-    )
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Writes rows as `messaging.outbox.queue` would; `templates` has those that are live, by slug and channel."""
+
+    topics: Mapping[str, Topic]
+    channels: Collection[str]
+    templates: Mapping[tuple[str, str], Template]
+    language: str
+
+    @classmethod
+    def open(cls, wanted: Sequence[Wanted], language: str) -> _Desk:
+        slugs = {it.effect.template for it in wanted} - {""}
+        live = Template.objects.filter(slug__in=slugs, versions__published_at__isnull=False).distinct()
+        return cls(
+            topics={topic.slug: topic for topic in Topic.objects.all()},
+            channels=set(ChannelSettings.objects.values_list("channel", flat=True)),
+            templates={(template.slug, template.channel): template for template in live} if slugs else {},
+            language=language,
+        )
+
+    def wishes(self, wanted: Sequence[Wanted], customers: Mapping[int, Customer]) -> Wishes:
+        """What decides between channels; one query, none where nobody has a choice."""
+        ways = [(it, channel) for it in wanted if it.effect.fallback for channel in _channels(it)]
+        if not ways:
+            return Wishes({}, {})
+        hashes = {hash_address(channel, address_of(customers[it.customer], channel)) for it, channel in ways}
+        return Wishes.read(
+            {it.customer for it, _ in ways}, {channel for _, channel in ways},
+            {self.topics[it.effect.topic].pk for it, _ in ways}, hashes - {""},
+        )  # fmt: skip
+
+    def message(self, wanted: Wanted, customer: Customer, wishes: Wishes) -> Message:
+        effect, topic = wanted.effect, self.topics[wanted.effect.topic]
+        way = choose(self._look(wanted, customer, topic, channel, wishes) for channel in _channels(wanted))
+        return Message(
+            customer=customer,
+            channel=way.channel,
+            topic=topic,
+            lane=Message.Lane.MARKETING if topic.is_marketing else Message.Lane.SERVICE,
+            address=way.address,
+            address_hash=hash_address(way.channel, way.address),
+            language=customer.language or self.language,
+            template=self.templates.get((effect.template, way.channel)),
+            source_subject=effect.subject,
+            source_body=effect.body,
+            context=dict(wanted.context),
+            over_cap=effect.over_cap,
+            expires_at=effect.expires_at,
+        )
+
+    def _look(self, wanted: Wanted, customer: Customer, topic: Topic, channel: str, wishes: Wishes) -> Way:
+        address, template = address_of(customer, channel), wanted.effect.template
+        if not address or channel not in self.channels:
+            return Way(channel, "", Reason.UNREACHABLE)
+        if template and (template, channel) not in self.templates:
+            return Way(channel, "", Reason.NO_TEMPLATE)
+        asked = policy.MessageFacts(channel, topic.slug, topic.is_marketing)
+        scopes = wishes.suppressed(channel, hash_address(channel, address))
+        return Way(channel, address, policy.wishes(asked, wishes.consent(customer.pk, channel, topic.pk), scopes))
+
+
+def _channels(wanted: Wanted) -> Sequence[str]:
+    return (wanted.effect.channel, *wanted.effect.fallback)
 
 
 def _really_sent(customers: set[int], since: datetime) -> dict[int, list[datetime]]:

@@ -193,6 +193,18 @@ def test_who_cannot_be_reached_and_what_an_exit_overtakes_is_withheld() -> None:
     assert report.sent == {}
 
 
+def test_who_wants_none_of_one_channel_would_have_been_written_to_on_the_other() -> None:
+    for channel in ("sms", "email"):
+        customer = CustomerFactory.create(email=f"{channel}@example.com")
+        opt_in(customer, "promotions", channel=channel)
+        happens(customer, "Order Delivered", NOON)
+
+    report = tried(send("ask", topic="promotions", fallback=["email"], subject="Hello"))
+
+    assert report.sent == {"sms": 1, "email": 1}
+    assert report.withheld == {}
+
+
 def test_only_flows_that_an_event_starts_have_a_past() -> None:
     with pytest.raises(CannotBacktest):
         tried(send("ask"), trigger={"manual": True})
