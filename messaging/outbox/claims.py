@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -93,14 +94,34 @@ def claim(*, channel: str, lane: int | None, provider: str, now: datetime, limit
     return taken
 
 
-def held(messages: Iterable[Message], token: str) -> dict[int, str]:
-    """The present states of those of `messages` that the lease still holds, by id; their rows are locked."""
-    mine, ids = among("id", (message.pk for message in messages))
+def held(ids: Iterable[int], token: str) -> dict[int, str]:
+    """The present states of those messages that the lease still holds, by id; their rows are locked."""
+    mine, wanted = among("id", ids)
     lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
     sql = f"SELECT id, state FROM messaging_message WHERE {mine} AND lease_token = %s ORDER BY id {lock}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [ids, token])
+        cursor.execute(sql, [wanted, token])
         return dict(cursor.fetchall())
+
+
+def mark(rows: Sequence[Mapping[str, Any]], *, fields: Sequence[str]) -> set[int]:
+    """
+    Set `fields` of claimed messages that are still to be sent; return the ids of those that were, which are locked now.
+
+    Args:
+        rows: as for `update`. Rows that were cancelled or withheld meanwhile stay as they are, too.
+    """
+    # In the order in which everybody locks them.
+    rows = sorted(({**row, "state": Message.State.SENDING} for row in rows), key=itemgetter("id"))
+    changed = bulk.update_rows(Message, rows, fields=fields, match=("id", "lease_token", "state"))
+    if changed == len(rows):
+        return {row["id"] for row in rows}
+    return still_sending((row["id"] for row in rows), rows[0]["lease_token"])
+
+
+def still_sending(ids: Iterable[int], token: str) -> set[int]:
+    """Those messages that the lease still holds and that nobody has stopped; their rows are locked."""
+    return {pk for pk, state in held(ids, token).items() if state == Message.State.SENDING}
 
 
 def release(messages: Iterable[Message], token: str, *, due_at: datetime) -> None:

@@ -188,15 +188,13 @@ class Delivery:
             return []
         room = self._provider.traits.in_flight - len(self._flying)
         chunk = [self._waiting.popleft() for _ in range(min(self._at_once, room, most, len(self._waiting)))]
-        states = claims.held((message for message, _ in chunk), self._claim.token)
-        chunk = [(message, letter) for message, letter in chunk if states.get(message.pk) == State.SENDING]
         wishes = _wishes([message for message, _ in chunk])
         going = [(message, letter) for message, letter in chunk if message.pk not in wishes]
-        stopped = [message for message, _ in chunk if message.pk in wishes]
         for message, letter in going:
             _put_text(message, letter, self._now)
             message.cost_micros = self._prices.of(message.channel, message.address, letter.segments)
-        claims.update([_marked_row(message, self._claim.token) for message, _ in going], fields=_MARKED)
+        marked = claims.mark([_marked_row(message, self._claim.token) for message, _ in going], fields=_MARKED)
+        going = [(message, letter) for message, letter in going if message.pk in marked]
         tries = [
             bulk.new_row(
                 Attempt,
@@ -209,7 +207,9 @@ class Delivery:
         ]
         bulk.insert_new(Attempt, tries, unique=("message_id", "token"))
         bulk.insert_new(ShortLink, _links(going, self._now), unique=("token",))
-        self._withhold(stopped, wishes)
+        if wishes:
+            ours = claims.still_sending(wishes, self._claim.token)
+            self._withhold([message for message, _ in chunk if message.pk in ours], wishes)
         return going
 
     def _withhold(self, messages: Collection[Message], reasons: Mapping[int, Reason]) -> None:

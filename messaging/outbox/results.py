@@ -72,7 +72,7 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
     Returns:
         How many messages are now in each state.
     """
-    ours = claims.held((call.message for call in calls), token)
+    ours = claims.held((call.message.pk for call in calls), token)
     settled = [call for call in calls if ours.get(call.message.pk) == State.SENDING]
     # A receipt was quicker than the answer: the state it set stands, the reference is news.
     overtaken = [call for call in calls if ours.get(call.message.pk) not in (None, State.SENDING)]
