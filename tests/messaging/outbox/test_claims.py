@@ -32,6 +32,23 @@ class TestClaiming:
         assert (held.attempts, held.provider) == (1, "fake")
         assert take().messages == []
 
+    def test_what_was_stopped_or_has_another_owner_is_not_marked(self) -> None:
+        for _ in range(4):
+            MessageFactory(queued_at=NOON)
+        taken = take()
+        going, stopped, lost, left_out = taken.messages
+        Message.objects.filter(pk=stopped.pk).update(state="cancelled")
+        Message.objects.filter(pk=lost.pk).update(lease_token="another")
+        rows = [{"id": it.pk, "lease_token": taken.token, "body": "Hello"} for it in (lost, stopped, going)]
+
+        assert claims.mark(rows, fields=["body"]) == {going.pk}
+        assert claims.mark(rows[-1:], fields=["body"]) == {going.pk}
+
+        said = dict(Message.objects.values_list("pk", "body"))
+        assert [pk for pk, body in said.items() if body == "Hello"] == [going.pk]
+        assert left_out.pk in said
+        assert claims.mark([], fields=["body"]) == set()
+
     def test_only_the_head_of_each_line_is_taken(self) -> None:
         customer = CustomerFactory()
         first = MessageFactory(customer=customer, queued_at=NOON)
