@@ -39,13 +39,13 @@ class TestClaiming:
         going, stopped, lost, left_out = taken.messages
         Message.objects.filter(pk=stopped.pk).update(state="cancelled")
         Message.objects.filter(pk=lost.pk).update(lease_token="another")
-        rows = [{"id": it.pk, "lease_token": taken.token, "body": "Hello"} for it in (lost, stopped, going)]
+        rows = [{"id": it.pk, "lease_token": taken.token, "body": "Going out"} for it in (lost, stopped, going)]
 
         assert claims.mark(rows, fields=["body"]) == {going.pk}
         assert claims.mark(rows[-1:], fields=["body"]) == {going.pk}
 
         said = dict(Message.objects.values_list("pk", "body"))
-        assert [pk for pk, body in said.items() if body == "Hello"] == [going.pk]
+        assert [pk for pk, body in said.items() if body == "Going out"] == [going.pk]
         assert left_out.pk in said
         assert claims.mark([], fields=["body"]) == set()
 
