@@ -20,6 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from crm.hooks.addresses import BlockedAddress, check_resolved, check_url, host_of, is_trusted
+from crm.lib.numbers import whole
 
 TIMEOUT = timedelta(seconds=10)
 # Of an answer's body so much is kept, for people to read; the rest is not even fetched.
@@ -104,7 +105,8 @@ async def _send(session: aiohttp.ClientSession, call: Call, target: URL) -> Answ
 
 def _wait(text: str) -> timedelta | None:
     """Retry-After in seconds; a date is not worth the trouble, our own back-off does as well."""
-    return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else None
+    seconds = whole(text, most=999_999)
+    return timedelta(seconds=seconds) if seconds is not None else None
 
 
 class PublicOnly(AbstractResolver):

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.access.guards import staff_of, staff_required
 from crm.lib.htmx import redirect_to, render_page
+from crm.lib.numbers import whole
 from crm.lib.slugs import unlike
 from crm.views.parts import done, posted
 from journeys.flows.uses import uses_of_stage
@@ -115,8 +116,8 @@ def _place(said: str, stage: Stage) -> int:
     here = before.count() + 1
     if said in ("up", "down"):
         return max(here + (1 if said == "down" else -1), 1)
-    if said.isascii() and said.isdigit() and 1 <= len(said) <= 2 and int(said):
-        return int(said)
+    if place := whole(said, most=99):
+        return place
     raise BadRequest(_("There is no such place."))
 
 

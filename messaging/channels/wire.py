@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import aiohttp
 import orjson
 
+from crm.lib.numbers import whole
 from messaging.channels.base import (
     Accepted,
     AccountRefused,
@@ -170,8 +171,9 @@ def retry_after(answer: Answer, *, now: datetime) -> timedelta | None:
     use.
     """
     text = answer.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 7:
-        return min(timedelta(seconds=int(text)), LONGEST_WAIT)
+    seconds = whole(text, most=999_999)
+    if seconds is not None:
+        return min(timedelta(seconds=seconds), LONGEST_WAIT)
     try:
         return min(max(parsedate_to_datetime(text) - now, timedelta(0)), LONGEST_WAIT)
     except (TypeError, ValueError, OverflowError):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
+from crm.lib.numbers import whole
 from messaging.channels.base import ReceiptIn
 from messaging.channels.calls import (
     BadSignature,
@@ -135,7 +136,7 @@ def _media(form: Form) -> tuple[list[FileThere], list[str]]:
 
 def _number(text: str) -> int:
     """A short number; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return whole(text, most=999_999_999) or 0
 
 
 def _one(form: Form, name: str) -> str:
