@@ -3,7 +3,16 @@
 from django.contrib import admin
 
 from crm.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from messaging.models import Attempt, InboundMessage, Message, Receipt, SandboxText, Sweep
+from messaging.models import (
+    Attempt,
+    InboundMessage,
+    Ledger,
+    Message,
+    Receipt,
+    Restoration,
+    SandboxText,
+    Sweep,
+)
 
 
 class AttemptInline(ReadOnlyInline):
@@ -61,3 +70,14 @@ class SandboxTextAdmin(ReadOnlyAdmin):
 @admin.register(Sweep)
 class SweepAdmin(ReadOnlyAdmin):
     list_display = ("name", "position")
+
+
+@admin.register(Ledger)
+class LedgerAdmin(ReadOnlyAdmin):
+    list_display = ("book", "beat", "beat_at", "is_witnessed", "identity")
+
+
+@admin.register(Restoration)
+class RestorationAdmin(ReadOnlyAdmin):
+    list_display = ("noticed_at", "cause", "lost_from", "lost_until", "asked_as", "counts", "verdict", "ended_at")
+    list_filter = ("verdict", "cause")

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     POISON = "poison"
     STOPPED = "stopped"
     PAUSED = "paused"
+    RESTORED = "restored"
 
     @property
     def label(self) -> str | Promise:
@@ -75,6 +76,7 @@ _LABELS: dict[Reason, str | Promise] = {
     Reason.POISON: _("Sending it stopped the worker again and again"),
     Reason.STOPPED: _("Cancelled before it was sent"),
     Reason.PAUSED: _("Its broadcast is paused"),
+    Reason.RESTORED: _("The database was restored: it may have gone out before"),
 }
 
 

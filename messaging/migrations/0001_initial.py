@@ -6,6 +6,7 @@ import django.db.models.deletion
 import django.utils.timezone
 import messaging.models.channel
 import messaging.models.settings
+import uuid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -114,6 +115,46 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'messaging settings',
                 'verbose_name_plural': 'messaging settings',
+            },
+        ),
+        migrations.CreateModel(
+            name='Ledger',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('book', models.UUIDField(default=uuid.uuid4, editable=False, verbose_name='book')),
+                ('beat', models.PositiveBigIntegerField(default=0, verbose_name='beat')),
+                ('beat_at', models.DateTimeField(blank=True, null=True, verbose_name='last beat')),
+                ('is_witnessed', models.BooleanField(default=False, verbose_name='seen from outside')),
+                ('identity', models.JSONField(blank=True, default=dict, verbose_name='identity')),
+            ],
+            options={
+                'verbose_name': 'ledger',
+                'verbose_name_plural': 'ledger',
+            },
+        ),
+        migrations.CreateModel(
+            name='Restoration',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('cause', models.CharField(choices=[('behind', 'The ledger is older than what was last seen of it'), ('moved', 'The ledger is in another database than it was'), ('unwitnessed', 'The ledger was moved here without the file that watches over it'), ('told', 'A person said so')], max_length=12, verbose_name='cause')),
+                ('noticed_at', models.DateTimeField(verbose_name='noticed')),
+                ('last_seen_at', models.DateTimeField(blank=True, null=True, verbose_name='last seen before')),
+                ('lost_from', models.DateTimeField(verbose_name='time of the backup')),
+                ('lost_until', models.DateTimeField(verbose_name='lost until')),
+                ('asked_at', models.DateTimeField(blank=True, null=True, verbose_name='asked to reconcile')),
+                ('asked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked by')),
+                ('asked_as', models.CharField(blank=True, max_length=150, verbose_name='asked as')),
+                ('position', models.BigIntegerField(default=0, verbose_name='up to row')),
+                ('counts', models.JSONField(blank=True, default=dict, verbose_name='counts')),
+                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
+                ('verdict', models.CharField(blank=True, choices=[('reconciled', 'reconciled'), ('false_alarm', 'false alarm')], max_length=12, verbose_name='verdict')),
+                ('remark', models.CharField(blank=True, max_length=500, verbose_name='reason')),
+            ],
+            options={
+                'verbose_name': 'restoration',
+                'verbose_name_plural': 'restorations',
+                'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(models.Value(1), condition=models.Q(('ended_at__isnull', True)), name='one_open_restoration'), models.CheckConstraint(condition=models.Q(('lost_from__lte', models.F('lost_until'))), name='restoration_loses_forwards')],
             },
         ),
         migrations.CreateModel(

@@ -24,7 +24,8 @@ def fill(apps, schema_editor):
     ChannelSettings = apps.get_model("messaging", "ChannelSettings")
     for channel, provider in CHANNELS:
         ChannelSettings.objects.get_or_create(channel=channel, defaults={"provider": provider})
-    apps.get_model("messaging", "MessagingSettings").objects.get_or_create(pk=1)
+    for one in ("MessagingSettings", "Ledger"):
+        apps.get_model("messaging", one).objects.get_or_create(pk=1)
     apps.get_model("messaging", "QuietHours").objects.get_or_create(channel="sms", country="TH", defaults=THAI_NIGHT)
     FrequencyCap = apps.get_model("messaging", "FrequencyCap")
     for per, limit in CAPS:

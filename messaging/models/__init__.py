@@ -8,6 +8,7 @@ from messaging.models.link import Click, ShortLink
 from messaging.models.message import Attempt, Message
 from messaging.models.price import Price
 from messaging.models.receipt import Receipt
+from messaging.models.restoration import Ledger, Restoration
 from messaging.models.sandbox import SandboxText
 from messaging.models.settings import FrequencyCap, MessagingSettings, QuietHours
 from messaging.models.suppression import Suppression
@@ -24,6 +25,7 @@ __all__ = [
     "FileToFetch",
     "FrequencyCap",
     "InboundMessage",
+    "Ledger",
     "Message",
     "MessagingSettings",
     "Price",
@@ -32,6 +34,7 @@ __all__ = [
     "QuietHours",
     "Receipt",
     "RefusedCalls",
+    "Restoration",
     "SandboxText",
     "ShortLink",
     "Suppression",

@@ -20,6 +20,7 @@ from messaging.models import (
     FileToFetch,
     FrequencyCap,
     InboundMessage,
+    Ledger,
     Message,
     MessagingSettings,
     Price,
@@ -28,6 +29,7 @@ from messaging.models import (
     QuietHours,
     Receipt,
     RefusedCalls,
+    Restoration,
     SandboxText,
     ShortLink,
     Suppression,
@@ -44,8 +46,8 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [
     Attempt, Broadcast, BroadcastRecipient, BroadcastVariant, ChannelSettings, Click, FileToFetch, FrequencyCap,
-    InboundMessage, Message, MessagingSettings, Price, ProviderCall, ProviderState, QuietHours, Receipt, RefusedCalls,
-    SandboxText, ShortLink, Suppression, Sweep, Template, TemplatePartial, TemplateVersion,
+    InboundMessage, Ledger, Message, MessagingSettings, Price, ProviderCall, ProviderState, QuietHours, Receipt,
+    RefusedCalls, Restoration, SandboxText, ShortLink, Suppression, Sweep, Template, TemplatePartial, TemplateVersion,
 ]  # fmt: skip
 
 
@@ -81,6 +83,7 @@ def something_of_everything() -> None:
     )  # fmt: skip
     RefusedCalls.objects.create(channel="sms", code="bad_signature", count=1, last_at=NOON)
     Sweep.objects.create(name="texts")
+    Restoration.objects.create(cause="told", noticed_at=NOON, lost_from=NOON, lost_until=NOON)
     InboundMessage.objects.create(
         channel="sms", provider="x", provider_id="1", from_address="y", body="z", reading="message",
         customer=message.customer, received_at=NOON,
