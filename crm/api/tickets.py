@@ -19,8 +19,10 @@ from crm.api.base import Noun
 from crm.api.fields import CustomerField, Given, MomentField, PurchaseField, Shape, checked, named_faults
 from crm.api.filters import CustomerFilter
 from crm.api.lookups import customer_behind, purchase_behind
+from crm.lib import uploads
 from crm.lib.downloads import to_save
 from crm.lib.paging import Sort
+from crm.lib.uploads import MOST
 from crm.models import Ticket, TicketAttachment, TicketMessage
 from crm.services import tickets
 
@@ -95,6 +97,15 @@ class TurnGiven(Given):
     channel = serializers.CharField(required=False, allow_blank=True, max_length=16)
 
 
+class TurnWithFilesGiven(TurnGiven):
+    """The same as a form, with files."""
+
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True), required=False, max_length=MOST,
+        help_text="up to 20 of 10 MB each, 25 MB together, of the kinds that tickets keep",
+    )  # fmt: skip
+
+
 class TicketStatusGiven(Given):
     status = serializers.ChoiceField(choices=Ticket.Status.choices)
 
@@ -126,15 +137,19 @@ class TicketView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
     @extend_schema(
         summary="Add what the customer wrote, a reply, or an internal note",
         description="A reply is also sent to the customer when its channel (else the one they last wrote on) is sms, "
-        "email or line.",
-        request=TurnGiven, responses={201: TicketShape},
+        "email or line: with its "
+        "files attached by email, as pictures or links by line, as links by sms. Files come as a form.",
+        request={"application/json": TurnGiven, "multipart/form-data": TurnWithFilesGiven},
+        responses={201: TicketShape},
     )  # fmt: skip
     @transaction.atomic
     def add_message(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         ticket = self.get_locked()
-        given = checked(TurnGiven(data=request.data, context=self.get_serializer_context()))
+        shape = TurnWithFilesGiven if request.FILES else TurnGiven
+        given = checked(shape(data=request.data, context=self.get_serializer_context()))
+        files = [uploads.read(file) for file in given.pop("files", ())]
         with named_faults():
-            tickets.add_message(ticket, staff=self.staff, now=self.now, **given)
+            tickets.add_message(ticket, staff=self.staff, now=self.now, files=files, **given)
         return self.answer(self.get_object(), 201)
 
     @extend_schema(

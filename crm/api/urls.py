@@ -6,6 +6,7 @@ from crm.api import docs
 from crm.api.coupons import CouponView
 from crm.api.customers import CustomerView
 from crm.api.events import EventView
+from crm.api.parsers import FilesParser, StrictJSONParser
 from crm.api.products import ProductView
 from crm.api.promotions import PromotionView
 from crm.api.purchases import PurchaseView
@@ -34,7 +35,10 @@ urlpatterns = [
     path("v1/events/", EventView.as_view({"get": "list", "post": "report"})),
     path("v1/tickets/", TicketView.as_view({"get": "list", "post": "create"})),
     path("v1/tickets/<uuid:id>/", TicketView.as_view({"get": "retrieve"})),
-    path("v1/tickets/<uuid:id>/messages/", TicketView.as_view({"post": "add_message"})),
+    path(
+        "v1/tickets/<uuid:id>/messages/",
+        TicketView.as_view({"post": "add_message"}, parser_classes=[StrictJSONParser, FilesParser]),
+    ),
     path("v1/tickets/<uuid:id>/status/", TicketView.as_view({"post": "set_status"})),
     path(
         "v1/tickets/<uuid:id>/attachments/<uuid:attachment>/",

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.core.files.uploadedfile import UploadedFile
+
 MEGABYTE = 1024 * 1024  # as file managers and Django's templates count
 LARGEST = 10 * MEGABYTE
 LARGEST_TOGETHER = 25 * MEGABYTE
@@ -56,6 +58,11 @@ class _Kind:
     content_type: str
     extensions: tuple[str, ...]  # the first is given to a file without one
     is_it: Callable[[bytes], bool]
+
+
+def read(file: UploadedFile[bytes]) -> Upload:
+    """A file of a form. Of one that is too large only so much is read as shows it."""
+    return Upload(file.name or "", file.read(LARGEST + 1))
 
 
 def judge(files: Sequence[Upload]) -> Iterator[Judged]:
@@ -162,3 +169,4 @@ _KINDS = (
     _Kind("audio/amr", ("amr",), _begins(b"#!AMR")),
     _Kind("text/plain", ("txt", "csv", "log", "vcf", "ics"), _is_text),
 )
+EXTENSIONS = tuple(dict.fromkeys(extension for kind in _KINDS for extension in kind.extensions))

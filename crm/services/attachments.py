@@ -1,16 +1,27 @@
-"""Files that came with what a customer wrote: kept outside of what is served, or named with the reason they are not."""
+"""Files on tickets: kept outside of what is served; of a customer's, what is not kept is named with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import Count, Sum
+from django.utils.translation import gettext
 
 from crm.lib.uploads import LARGEST_TOGETHER, MOST, Judged, Refusal, Upload, clean_name, judge
 from crm.models import TicketAttachment, TicketMessage
+
+
+def faults_of(files: Sequence[Upload]) -> list[str]:
+    """What is wrong with files that somebody of ours attaches, naming each: we can ask them for another."""
+    return [
+        gettext("“%(name)s”: %(fault)s.")
+        % {"name": verdict.name, "fault": TicketAttachment.Refusal(verdict.refusal.value).label}
+        for verdict in judge(files)
+        if verdict.refusal
+    ]
 
 
 @transaction.atomic
@@ -35,11 +46,16 @@ def keep_files(message: TicketMessage, files: Sequence[Upload]) -> list[TicketAt
                 row.file.save(row.public_id.hex, ContentFile(judged.content), save=False)
         return TicketAttachment.objects.bulk_create(rows)
     except BaseException:
-        for row in rows:
-            if row.file:
-                with suppress(OSError):
-                    row.file.delete(save=False)
+        take_off_the_disk(rows)
         raise
+
+
+def take_off_the_disk(rows: Iterable[TicketAttachment]) -> None:
+    """Take away the files of rows that are not, or no longer, in the database."""
+    for row in rows:
+        if row.file:
+            with suppress(OSError):
+                row.file.delete(save=False)
 
 
 def await_files(message: TicketMessage, names: Sequence[str]) -> list[TicketAttachment]:

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from crm.events import log
 from crm.events.types import EventDraft
-from crm.lib.uploads import Upload, clean_name
+from crm.extensions import Outgoing, Text, faults_of_reply, why_no_files
+from crm.lib.uploads import Upload, clean_name, judge
 from crm.models import Customer, Product, Purchase, Ticket, TicketMessage, User
 from crm.services import attachments
 
@@ -80,21 +81,28 @@ def add_message(
     now: datetime,
     staff: User | None = None,
     channel: str = "",
+    files: Sequence[Upload] = (),
 ) -> TicketMessage:
     """
     Add a turn to the conversation.
 
     The customer's words open the ticket again, our reply leaves it waiting for them, a note changes nothing.
 
+    Args:
+        files: kept before anybody is told of the turn, so that a reply that is sent has them.
+
     Raises:
-        InvalidTicket: no text, or an unknown author.
+        InvalidTicket: no text, an unknown author, or files that cannot be kept or do not go that way.
+        OSError: the disk does not take the files.
     """
     if not body.strip():
         raise InvalidTicket("body", "is empty")
     if author not in Author.values:
         raise InvalidTicket("author", f"must be one of {', '.join(Author.values)}")
-    channel = channel or (_last_channel(ticket) if author == Author.STAFF else "") or ticket.channel
-    message = _add(ticket, author, body, staff, channel, now, now)
+    channel = channel or (channel_of_reply(ticket) if author == Author.STAFF else ticket.channel)
+    if files:
+        _check_files(author, channel, body, files)
+    message = _add(ticket, author, body, staff, channel, now, now, files=files)
     if author == Author.CUSTOMER:
         _heard_from_customer(ticket, now)
     elif author == Author.STAFF:
@@ -139,11 +147,10 @@ def receive_message(
         ticket = _open_for(
             customer, channel, _subject(subject, body, [*(file.name for file in files), *awaited]), source, now
         )
-        turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
+        turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender, files=files)
     else:
-        turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender)
+        turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender, files=files)
         _heard_from_customer(ticket, now)
-    attachments.keep_files(turn, files)
     attachments.await_files(turn, awaited)
     return turn
 
@@ -227,6 +234,7 @@ def _add(
     *,
     quoted: str = "",
     sender: str = "",
+    files: Sequence[Upload] = (),
 ) -> TicketMessage:
     message = TicketMessage(
         ticket=ticket, author=author, body=body.strip(), staff=staff, channel=channel, created_at=at, quoted=quoted,
@@ -234,7 +242,12 @@ def _add(
     )  # fmt: skip
     message.facts_deferred = True
     message.save()
-    log.record_many(message.facts(), now=now)
+    kept = attachments.keep_files(message, files) if files else []
+    try:
+        log.record_many(message.facts(), now=now)
+    except BaseException:
+        attachments.take_off_the_disk(kept)
+        raise
     return message
 
 
@@ -249,10 +262,19 @@ def _heard_from_customer(ticket: Ticket, now: datetime) -> None:
         _record(ticket, "Ticket Reopened", now)
 
 
-def _last_channel(ticket: Ticket) -> str:
+def channel_of_reply(ticket: Ticket) -> str:
     """How the customer last wrote on this ticket: an answer goes the same way."""
     spoke = ticket.messages.filter(author=Author.CUSTOMER, sender="").exclude(channel="")
-    return spoke.order_by("-created_at", "-id").values_list("channel", flat=True).first() or ""
+    return spoke.order_by("-created_at", "-id").values_list("channel", flat=True).first() or ticket.channel
+
+
+def _check_files(author: str, channel: str, body: str, files: Sequence[Upload]) -> None:
+    faults: list[Text] = [*attachments.faults_of(files)]
+    if not faults and author == Author.STAFF:
+        out = [(file.name, file.content_type, len(file.content)) for file in judge(files)]
+        faults = [why] if (why := why_no_files(channel)) else faults_of_reply(Outgoing(channel, body, out))
+    if faults:
+        raise InvalidTicket("files", " ".join(map(str, faults)))
 
 
 def _save(ticket: Ticket, now: datetime) -> None:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from crm.access.contacts import name_for
 from crm.access.guards import staff_of, staff_required
-from crm.extensions import marks_of_turns
+from crm.extensions import marks_of_turns, why_no_files
 from crm.forms.base import refuse
 from crm.forms.tickets import TicketForm, TurnForm
 from crm.lib.downloads import to_save
@@ -116,6 +116,7 @@ def _show(request: HttpRequest, ticket: Ticket, *, faulty: str = "", form: forms
         "reply_form": form if faulty == Author.STAFF else TurnForm(prefix="staff", draft="reply"),
         "note_form": form if faulty == Author.NOTE else TurnForm(prefix="note", draft="note"),
         "note_first": faulty == Author.NOTE,
+        "no_files": why_no_files(tickets.channel_of_reply(ticket)),
         "colleagues": colleague_names(),
         "statuses": [(value, label) for value, label in Ticket.Status.choices if value != Ticket.Status.NEW],
         "priorities": Ticket.Priority.choices,
@@ -174,16 +175,22 @@ def ticket_note(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _say(request: HttpRequest, public_id: UUID, author: TicketMessage.Author, said: str) -> HttpResponse:
     ticket = visible(request, public_id)
-    form = TurnForm(request.POST, prefix=author.value, draft=author.value)
+    form = TurnForm(request.POST, request.FILES, prefix=author.value, draft=author.value)
     if form.is_valid():
         try:
             tickets.add_message(
-                ticket, author=author, body=form.cleaned_data["body"], staff=staff_of(request), now=timezone.now()
-            )
+                ticket, author=author, body=form.cleaned_data["body"], files=form.cleaned_data["attached"],
+                staff=staff_of(request), now=timezone.now(),
+            )  # fmt: skip
         except tickets.InvalidTicket as error:
-            refuse(form, error)
+            if error.field == "files":
+                form.add_error("attached", error.message)
+            else:
+                refuse(form, error)
         else:
             return done(request, said, ticket.get_absolute_url())
+    if request.FILES:
+        form.add_error("attached", _("Please choose the files again: a browser does not keep them."))
     return _show(request, ticket, faulty=author, form=form)
 
 

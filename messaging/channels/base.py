@@ -8,10 +8,49 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from django.core.files.storage import default_storage
+
 from messaging.channels.reasons import Reason
 
 if TYPE_CHECKING:
     from messaging.channels.calls import Call, FileIn, Heard
+
+
+@dataclass(frozen=True, slots=True)
+class FileOut:
+    """
+    A file that goes along with a parcel.
+
+    Attributes:
+        place: its name in the storage; the bytes are read from there by whoever hands them over, and by nobody before.
+        size: in bytes.
+        url: where anybody who has this address may fetch it for a while.
+        is_shown: it goes as a picture of its own; otherwise, on channels that carry no files, `body` has its address.
+    """
+
+    name: str
+    content_type: str
+    size: int
+    place: str
+    url: str = ""
+    is_shown: bool = False
+
+    def read(self) -> bytes:
+        """
+        Its bytes.
+
+        Raises:
+            PermanentFailure: it is not there any more.
+            TemporaryFailure: the storage does not give it out.
+        """
+        try:
+            with default_storage.open(self.place) as file:
+                found: bytes = file.read()
+                return found
+        except FileNotFoundError as error:
+            raise PermanentFailure(f"the file {self.name} is not there any more") from error
+        except OSError as error:
+            raise TemporaryFailure(f"the file {self.name} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +67,7 @@ class Parcel:
         receipts_url: where this provider may report what became of it; "" when it was given no door.
         reply_to, in_reply_to, references: an email's headers; ids with their angle brackets.
         reply_token: answers what somebody has just written, where a channel knows such a thing (LINE).
+        files: what goes along.
     """
 
     key: str
@@ -45,6 +85,7 @@ class Parcel:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     reply_token: str = ""
+    files: tuple[FileOut, ...] = ()
 
 
 class News(StrEnum):
@@ -169,6 +210,7 @@ class Traits:
         in_flight: how many of them to mark as on the wire at once: what a crash can leave unknown.
         timeout: the longest one call may take.
         doors: those of messaging.channels.calls.What that it calls us at.
+        largest: how many bytes a letter with all its files may have as it is sent; 0 where no files go along.
     """
 
     channels: frozenset[str] = frozenset()
@@ -178,6 +220,7 @@ class Traits:
     in_flight: int = 100
     timeout: timedelta = timedelta(seconds=10)
     doors: frozenset[str] = frozenset()
+    largest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,27 @@
 """What messaging shows on the pages of crm."""
 
-from messaging.contributions import broadcasts, customers, navigation, rules, settings, tickets, timeline, today, words
+from messaging.contributions import (
+    broadcasts,
+    customers,
+    navigation,
+    replies,
+    rules,
+    settings,
+    tickets,
+    timeline,
+    today,
+    words,
+)
 
-__all__ = ["broadcasts", "customers", "navigation", "rules", "settings", "tickets", "timeline", "today", "words"]
+__all__ = [
+    "broadcasts",
+    "customers",
+    "navigation",
+    "replies",
+    "rules",
+    "settings",
+    "tickets",
+    "timeline",
+    "today",
+    "words",
+]

@@ -218,6 +218,7 @@ class Migration(migrations.Migration):
                 ('subject', models.CharField(blank=True, max_length=998, verbose_name='subject')),
                 ('body', models.TextField(verbose_name='text')),
                 ('html', models.TextField(blank=True, verbose_name='HTML')),
+                ('files', models.JSONField(blank=True, default=list, verbose_name='files')),
                 ('news', models.CharField(blank=True, max_length=16, verbose_name='last receipt')),
                 ('at', models.DateTimeField(verbose_name='when')),
             ],

@@ -13,6 +13,7 @@ from django.db import transaction
 from crm.events import log
 from crm.lib import bulk, lifeline
 from messaging.channels.base import (
+    FileOut,
     NeverSent,
     Outcome,
     Parcel,
@@ -23,7 +24,7 @@ from messaging.channels.base import (
 )
 from messaging.channels.reasons import Reason
 from messaging.models import Attempt, ChannelSettings, Message, ShortLink
-from messaging.outbox import announce, claims, clearance, flow, policy, results, threads
+from messaging.outbox import announce, claims, clearance, enclosing, flow, policy, results, threads
 from messaging.outbox.claims import Claim
 from messaging.outbox.clearance import SOON
 from messaging.outbox.facts import Rules, Wishes, message_facts
@@ -67,6 +68,7 @@ class Delivery:
         self._started = time.monotonic()
         self._waiting: deque[Ready] = deque()
         self._threads: dict[int, Thread] = {}
+        self._files: dict[int, tuple[FileOut, ...]] = {}
         self._flying: dict[str, tuple[Message, float]] = {}
         self._ended: list[Call] = []
         # Set when nothing more may start; what is left goes back in line for then.
@@ -123,6 +125,7 @@ class Delivery:
         """The letters of `messages`; those that cannot be written end here, each on its own."""
         letters = Letters(messages, self._rules.shop)
         self._threads = threads.threads_of(messages, self._channel, now=self._now)
+        self._files = enclosing.enclosed_in(messages)
         ready, failed = [], []
         for message in messages:
             try:
@@ -161,6 +164,7 @@ class Delivery:
             references=thread.references,
             reply_token=thread.reply_token,
             receipts_url=self._receipts_url,
+            files=self._files.get(message.pk, ()),
         )
 
     def _may_go_on(self) -> bool:

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from crm.models import Channel, Event, Identity, Ticket, TicketMessage
 from messaging.models import InboundMessage, Message
+from messaging.outbox import enclosing
 from messaging.outbox.queue import MessageRequest, queue_messages
 
 TICKET_REPLIED = "Ticket Replied"
@@ -22,7 +23,7 @@ _RE = re.compile(r"^(?:\s*(?:re|aw|sv|ตอบ|ตอบกลับ)\s*(?:\[\d
 
 
 def send_replies(events: Sequence[Event], *, now: datetime) -> list[Message]:
-    """What staff replied on tickets goes to the customer on the turn's channel; three queries and the queue's own."""
+    """What staff replied on tickets goes to the customer on the turn's channel; four queries and the queue's own."""
     replied = {
         event.dedupe_key.removeprefix("ticket-message:"): event
         for event in events
@@ -33,7 +34,7 @@ def send_replies(events: Sequence[Event], *, now: datetime) -> list[Message]:
     if not replied:
         return []
     found = TicketMessage.objects.filter(public_id__in=replied, author=TicketMessage.Author.STAFF)
-    turns = list(found.select_related("ticket").order_by("pk"))
+    turns = list(found.select_related("ticket").prefetch_related("attachments").order_by("pk"))
     addresses = _addresses({turn.ticket_id for turn in turns})
     return queue_messages([_reply(turn, addresses) for turn in turns], now=now)
 
@@ -48,12 +49,13 @@ def _addresses(tickets: Collection[int]) -> dict[tuple[int, str], str]:
 
 
 def _reply(turn: TicketMessage, addresses: Mapping[tuple[int, str], str]) -> MessageRequest:
-    ticket = turn.ticket
+    ticket, files = turn.ticket, enclosing.files_of(turn)
     return MessageRequest(
-        customer_id=ticket.customer_id, channel=turn.channel, topic=SERVICE, body=turn.body, is_literal=True,
+        customer_id=ticket.customer_id, channel=turn.channel, topic=SERVICE, is_literal=True,
+        body=enclosing.with_addresses(turn.channel, turn.body, files),
         subject=_subject(ticket), address=addresses.get((ticket.pk, turn.channel), ""),
         dedupe_key=key_of(turn.public_id),
-        cause={"kind": "ticket", "ticket": ticket.pk, "number": ticket.number},
+        cause={"kind": "ticket", "ticket": ticket.pk, "number": ticket.number, **enclosing.cause_of(turn, files)},
     )  # fmt: skip
 
 

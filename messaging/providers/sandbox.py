@@ -23,6 +23,7 @@ from messaging.channels.calls import Call, Heard, NoSuchDoor
 from messaging.models import SandboxText
 
 NAME = "sandbox"
+LARGEST = 25_000_000  # as most mail servers
 BY_HAND = "by_hand"
 
 
@@ -34,7 +35,7 @@ class SandboxProvider:
     (messaging.inbound.phone).
     """
 
-    traits = Traits(repeat=Repeat.KEY, key_life=timedelta(days=36_500), batch=1_000, in_flight=1_000)
+    traits = Traits(repeat=Repeat.KEY, key_life=timedelta(days=36_500), batch=1_000, in_flight=1_000, largest=LARGEST)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._reports = config.get("receipts") != BY_HAND
@@ -72,6 +73,10 @@ def _text(parcel: Parcel, news: str) -> SandboxText:
         subject=parcel.subject,
         body=parcel.body,
         html=parcel.html,
+        files=[
+            {"name": file.name, "type": file.content_type, "size": file.size, "url": file.url, "shown": file.is_shown}
+            for file in parcel.files
+        ],
         news=news,
         at=parcel.at,
     )

@@ -29,10 +29,13 @@ from messaging.channels.base import (
     only_known,
 )
 from messaging.channels.calls import Call, Heard, NoSuchDoor
+from messaging.channels.enclosures import letter_size
 from messaging.channels.reasons import Reason
 
 # RFC 5321 §4.2.1: 4yz means "not now", 5yz "never". RFC 3463 §3.2: x.1.1 and its like name the mailbox as the fault.
 _NOT_NOW = range(400, 500)
+# What Gmail, Outlook and most mail servers take; some take less and say so (552).
+LARGEST = 25_000_000
 _NO_SUCH_MAILBOX = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
 
 
@@ -44,8 +47,9 @@ class SmtpProvider:
     """
 
     traits = Traits(
-        channels=frozenset({"email"}), repeat=Repeat.NEVER, batch=50, in_flight=1, timeout=timedelta(seconds=30)
-    )
+        channels=frozenset({"email"}), repeat=Repeat.NEVER, batch=50, in_flight=1, timeout=timedelta(seconds=30),
+        largest=LARGEST,
+    )  # fmt: skip
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         pass  # the server is EMAIL_URL
@@ -76,16 +80,25 @@ def _hand_over(parcel: Parcel, connection: BaseEmailBackend) -> Outcome:
         return AccountRefused(_words(error))
     except (smtplib.SMTPException, OSError) as error:
         return NeverSent(f"{type(error).__name__}: {error}")
-    mail = letter(parcel, connection)
     try:
+        mail = letter(parcel, connection, largest=SmtpProvider.traits.largest)
         mail.send()
+    except Failure as failure:
+        return failure
     except Exception as error:  # noqa: BLE001 - each backend has errors of its own
         return _failure(error, connection)
     return Accepted(reference=mail.extra_headers["Message-ID"])
 
 
-def letter(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternatives:
-    """The parcel as a mail with our own Message-ID, ready to be sent through `connection`."""
+def letter(parcel: Parcel, connection: BaseEmailBackend, *, largest: int) -> EmailMultiAlternatives:
+    """
+    The parcel as a mail with our own Message-ID and its files, ready to be sent through `connection`.
+
+    Raises:
+        Failure: it has more than `largest` bytes as it is sent, or a file is not there.
+    """
+    if (size := letter_size([file.size for file in parcel.files], parcel.body, parcel.html)) > largest:
+        raise PermanentFailure(f"the letter has {size:,} bytes with its files; at most {largest:,} are taken")
     sender = parcel.sender or settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     headers = {"Message-ID": f"<{parcel.key}@{domain}>"}
@@ -106,6 +119,8 @@ def letter(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternativ
     )
     if parcel.html:
         mail.attach_alternative(parcel.html, "text/html")
+    for file in parcel.files:
+        mail.attach(file.name, file.read(), file.content_type)
     return mail
 
 

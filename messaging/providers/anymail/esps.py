@@ -26,6 +26,7 @@ class Esp:
         tracks: whether each letter can say if its opens and clicks are to be told.
         signs_always: whether its calls cannot be taken without that key.
         headers: what it must be told to leave our own Message-ID as it is.
+        largest: how many bytes a letter may have with its files, as their documentation says.
     """
 
     needs: tuple[str, ...]
@@ -36,6 +37,7 @@ class Esp:
     view_needs: Mapping[What, str] = field(default_factory=dict)
     tracks: bool = True
     signs_always: bool = False
+    largest: int = 20_000_000
 
     def signing_key(self, what: What) -> str:
         """The name of the setting, "" when calls at this door are not signed."""
@@ -55,16 +57,21 @@ ESPS: Mapping[str, Esp] = {
         views=_views("Mailgun"),
         signing={What.RECEIPTS: _MAILGUN_KEY, What.INBOUND: _MAILGUN_KEY},
         signs_always=True,
+        largest=25_000_000,
     ),
-    "sendgrid": Esp(needs=("api_key",), views=_views("SendGrid"), signing={What.RECEIPTS: _SENDGRID_KEY}),
-    "postmark": Esp(needs=("server_token",), views=_views("Postmark"), headers={"X-PM-KeepID": "true"}),
+    "sendgrid": Esp(
+        needs=("api_key",), views=_views("SendGrid"), signing={What.RECEIPTS: _SENDGRID_KEY}, largest=30_000_000
+    ),
+    "postmark": Esp(
+        needs=("server_token",), views=_views("Postmark"), headers={"X-PM-KeepID": "true"}, largest=10_000_000
+    ),
     "brevo": Esp(
         needs=("api_key",),
         views={**_views("Brevo"), What.INBOUND: "messaging.providers.anymail.brevo.BrevoLetters"},
         view_needs={What.INBOUND: "api_key"},
         tracks=False,
     ),
-    "mailjet": Esp(needs=("api_key", "secret_key"), views=_views("Mailjet")),
+    "mailjet": Esp(needs=("api_key", "secret_key"), views=_views("Mailjet"), largest=15_000_000),
     "sparkpost": Esp(needs=("api_key",), views=_views("SparkPost")),
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.mail import get_connection
 
-from messaging.channels.base import Accepted, ConfigFault, Outcome, Parcel, Repeat, Traits
+from messaging.channels.base import Accepted, ConfigFault, Failure, Outcome, Parcel, Repeat, Traits
 from messaging.channels.calls import Call, FileIn, Heard
 from messaging.channels.courier import Courier
 from messaging.channels.wire import accepted
@@ -42,7 +42,7 @@ class AnymailProvider:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = Settings.model_validate(config)
-        self.traits = replace(type(self).traits, doors=self._settings.doors)
+        self.traits = replace(type(self).traits, doors=self._settings.doors, largest=self._settings.service.largest)
         self._timeouts = TIMEOUTS
 
     @classmethod
@@ -108,13 +108,15 @@ def _hand_over(parcel: Parcel, backends: _Backends, settings: Settings) -> Accep
     except Exception as error:
         raise understand(error, now=parcel.at) from error
     try:
-        mail: Any = letter(parcel, backend)
+        mail: Any = letter(parcel, backend, largest=settings.service.largest)
         mail.extra_headers.update(settings.service.headers or {})
         mail.metadata = {hearing.KEY: parcel.key}
         for name in ("track_opens", "track_clicks"):
             if (wanted := getattr(settings, name)) is not None:
                 setattr(mail, name, wanted)
         mail.send()
+    except Failure:
+        raise
     except Exception as error:
         raise understand(error, now=parcel.at) from error
     finally:

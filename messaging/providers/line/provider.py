@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import aiohttp
 from pydantic import Field, ValidationError
 
-from crm.lib.uploads import LARGEST
+from crm.lib.uploads import LARGEST, LARGEST_TOGETHER
 from messaging.channels.base import (
     Accepted,
     ConfigFault,
+    FileOut,
     Outcome,
     Parcel,
     PermanentFailure,
@@ -29,9 +30,9 @@ from messaging.channels.wire import Answer, Wire
 from messaging.providers.line import hearing
 from messaging.providers.line.answers import is_used_token, understand
 
-# A text has at most 5,000 UTF-16 code units, a call at most five texts.
+# A text has at most 5,000 UTF-16 code units, a call at most five texts and pictures.
 LONGEST_TEXT = 5_000
-MOST_TEXTS = 5
+MOST_MESSAGES = 5
 # Seconds for a reply, so that there is time to ask about it and to push instead.
 REPLY_TIMEOUT = 3
 
@@ -55,7 +56,7 @@ class LineProvider:
 
     traits = Traits(
         channels=frozenset({"line"}), repeat=Repeat.KEY, key_life=timedelta(hours=24), batch=500, in_flight=100,
-        doors=frozenset({What.HOOK}),
+        doors=frozenset({What.HOOK}), largest=LARGEST_TOGETHER,
     )  # fmt: skip
     presets = {
         "account": Preset("LINE", {"channel_access_token": "YOUR TOKEN", "channel_secret": "YOUR SECRET"}),
@@ -88,9 +89,12 @@ class LineProvider:
         return await download(url, headers=self._headers, most=LARGEST, now=now)
 
     async def _deliver(self, parcel: Parcel) -> Accepted:
-        messages = [{"type": "text", "text": text} for text in split(parcel.body)]
-        if len(messages) > MOST_TEXTS:
-            raise PermanentFailure(f"a message has at most {MOST_TEXTS * LONGEST_TEXT:,} characters")
+        messages: list[Mapping[str, str]] = [{"type": "text", "text": text} for text in split(parcel.body)]
+        messages += [_picture(file) for file in parcel.files if file.is_shown]
+        if len(messages) > MOST_MESSAGES:
+            raise PermanentFailure(
+                f"a call takes {MOST_MESSAGES} messages: texts of up to {LONGEST_TEXT:,} characters and pictures"
+            )
         if parcel.reply_token and (answered := await self._reply(parcel, messages)):
             return answered
         return understand(
@@ -119,6 +123,11 @@ class LineProvider:
     async def _call(self, verb: str, body: Mapping[str, Any], headers: Mapping[str, str], **options: Any) -> Answer:
         url = f"{self._settings.api_url}/v2/bot/message/{verb}"
         return await self._wire.call("POST", url, json=body, headers={**self._headers, **headers}, **options)
+
+
+def _picture(file: FileOut) -> Mapping[str, str]:
+    """LINE fetches both addresses; see messaging.channels.enclosures for what it takes as a picture."""
+    return {"type": "image", "originalContentUrl": file.url, "previewImageUrl": file.url}
 
 
 def retry_key(parcel: Parcel) -> str:

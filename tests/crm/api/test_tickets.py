@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import encode_multipart
 
 from crm.lib.uploads import Upload
-from crm.models import Event, Shop, Ticket
+from crm.models import Event, Shop, Ticket, TicketAttachment
 from crm.services import attachments
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory, PurchaseFactory, TicketFactory, TicketMessageFactory, UserFactory
@@ -166,3 +168,48 @@ def test_staff_get_the_files_of_tickets_that_they_may_see() -> None:
         answer = browser.get(path)
         assert answer.status_code == status
         assert not answer.streaming or b"".join(answer.streaming_content) == PNG
+
+
+def form(*files: tuple[str, bytes], **texts: str) -> tuple[bytes, str]:
+    """A multipart body, and its type."""
+    given = {**texts, "files": [SimpleUploadedFile(name, content) for name, content in files]}
+    return encode_multipart("edge", given), "multipart/form-data; boundary=edge"
+
+
+def test_a_turn_brings_files_as_a_form(api: Program) -> None:
+    ticket = TicketFactory.create(channel="counter")
+    body, kind = form(("leak.png", PNG), ("list.txt", b"one"), author="staff", body="Please see here")
+
+    answer = api.post(f"tickets/{ticket.public_id}/messages/", body, Content_Type=kind)
+
+    assert answer.status_code == 201, answer.json()
+    (turn,) = answer.json()["messages"]
+    assert (turn["author"], turn["body"]) == ("staff", "Please see here")
+    assert [(row["name"], row["state"]) for row in turn["attachments"]] == [("leak.png", "kept"), ("list.txt", "kept")]
+
+
+def test_the_same_form_with_the_same_key_is_one_turn(api: Program) -> None:
+    ticket = TicketFactory.create(channel="counter")
+    body, kind = form(("leak.png", PNG), author="note", body="For us")
+    for _ in range(2):
+        api.post(f"tickets/{ticket.public_id}/messages/", body, Content_Type=kind, Idempotency_Key="a")
+    assert (ticket.messages.count(), TicketAttachment.objects.count()) == (1, 1)
+
+
+def test_a_file_that_is_not_kept_is_named_and_nothing_is_written(api: Program) -> None:
+    ticket = TicketFactory.create(channel="counter")
+    body, kind = form(("leak.png", PNG), ("run.exe", b"MZ"), author="staff", body="See here")
+    answer = api.post(f"tickets/{ticket.public_id}/messages/", body, Content_Type=kind)
+    assert answer.status_code == 400
+    (fault,) = answer.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/files", "invalid")
+    assert "run.exe" in fault["message"]
+    assert (ticket.messages.count(), TicketAttachment.objects.count()) == (0, 0)
+
+
+def test_a_form_without_sense_and_one_too_large_are_refused(api: Program) -> None:
+    path = f"tickets/{TicketFactory.create().public_id}/messages/"
+    kind = "multipart/form-data; boundary=edge"
+    assert api.post(path, b"no form", Content_Type="multipart/form-data").json()["code"] == "invalid_form"
+    assert api.post(path, b"x" * (27 * 1024 * 1024), Content_Type=kind).json()["code"] == "too_large"
+    assert api.post("tickets/", b"--edge--", Content_Type=kind).status_code == 415

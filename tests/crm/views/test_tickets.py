@@ -2,12 +2,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
 from crm.lib.uploads import Upload
-from crm.models import Event, Shop, Ticket, TicketMessage, User
+from crm.models import Event, Shop, Ticket, TicketAttachment, TicketMessage, User
 from crm.services.attachments import keep_files
+from messaging.models import ChannelSettings
 from tests.crm.views.conftest import SignIn
 from tests.factories.crm import CustomerFactory, TicketFactory, TicketMessageFactory, UserFactory
 
@@ -171,3 +173,42 @@ def test_somebody_else_who_wrote_is_named_as_far_as_the_reader_may_see(sign_in: 
     assert "Not the address of Ploy" in seen
     masked = sign_in(User.Role.VIEWER).get(turn.ticket.get_absolute_url()).content.decode()
     assert "husband@example.com" not in masked
+
+
+def png(name: str = "kettle.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
+
+
+def test_a_reply_and_a_note_bring_files(sign_in: SignIn) -> None:
+    ticket, client = TicketFactory(channel="counter"), sign_in(User.Role.SUPPORT)
+    for pane, author in (("reply", "staff"), ("note", "note")):
+        said = {f"{author}-body": "See here", f"{author}-attached": [png(), png("two.png")]}
+        page = client.post(f"{ticket.get_absolute_url()}{pane}/", said, follow=True).content.decode()
+        assert page.count("two.png") == (1 if pane == "reply" else 2)
+    assert [turn.attachments.count() for turn in ticket.messages.all()] == [2, 2]
+
+
+def test_a_bad_file_is_named_the_words_stay_and_nothing_is_written(
+    sign_in: SignIn, htmx: Callable[[str], dict[str, str]]
+) -> None:
+    ticket, client = TicketFactory(channel="counter"), sign_in(User.Role.SUPPORT)
+    said = {"staff-body": "A long answer", "staff-attached": [png(), SimpleUploadedFile("run.exe", b"MZ")]}
+    answer = client.post(f"{ticket.get_absolute_url()}reply/", said, headers=htmx("record"))
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "“run.exe”: a kind of file that is not kept." in page
+    assert "Please choose the files again" in page
+    assert "A long answer</textarea>" in page
+    assert (TicketMessage.objects.count(), TicketAttachment.objects.count()) == (0, 0)
+
+
+def test_a_way_that_takes_no_files_says_so_before_anything_is_sent(sign_in: SignIn) -> None:
+    ticket, client = TicketFactory(channel="sms"), sign_in(User.Role.SUPPORT)
+    ChannelSettings.objects.filter(channel="sms").update(provider="http_sms")
+    page = client.get(ticket.get_absolute_url()).content.decode()
+    assert "Files cannot be sent by SMS: they go as links to this shop&#x27;s address" in page
+    assert 'name="staff-attached"' not in page
+    assert 'name="note-attached"' in page  # a note goes nowhere
+    said = {"staff-body": "See here", "staff-attached": [png()]}
+    assert client.post(f"{ticket.get_absolute_url()}reply/", said).status_code == 422
+    assert not TicketMessage.objects.exists()

@@ -5,11 +5,21 @@ The checks speak to the provider as the sender does: an iterator of parcels in, 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from messaging.channels.base import Accepted, Failure, Outcome, Parcel, Provider, Repeat
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from messaging.channels.base import Accepted, Failure, FileOut, Outcome, Parcel, PermanentFailure, Provider, Repeat
 
 AT = datetime(2026, 3, 4, 5, tzinfo=UTC)
+
+
+def kept(name: str, content_type: str, content: bytes) -> FileOut:
+    """A file that is in the storage."""
+    place = default_storage.save(f"attachments/2026/01/{name}", ContentFile(content))
+    return FileOut(name, content_type, len(content), place, f"https://shop.example/f/{name}/")
 
 
 class ProviderContract:
@@ -73,6 +83,40 @@ class ProviderContract:
             assert isinstance(again, Accepted)
             assert first.reference == again.reference
             assert len(self.arrived()) == 1
+
+    def enclosed(self) -> list[tuple[str, str, bytes]] | None:
+        """Name, type and bytes of each file that the outside has got; None where files are addresses in the text."""
+        return None
+
+    def test_files_arrive_whole_and_as_often_as_it_is_sent(self) -> None:
+        if self.enclosed() is None:
+            return
+        content = bytes(range(256)) * 40
+        files = (kept("ใบเสร็จ.pdf", "application/pdf", content), kept("leak.png", "image/png", b"\x89PNG"))
+        for key in ("1" * 32, "2" * 32):
+            ((_, outcome),) = self.send(replace(self.parcel(key), files=files))
+            assert isinstance(outcome, Accepted)
+        once = [("ใบเสร็จ.pdf", "application/pdf", content), ("leak.png", "image/png", b"\x89PNG")]
+        assert self.enclosed() == [*once, *once]
+
+    def test_nothing_leaves_without_its_file(self) -> None:
+        if self.enclosed() is None:
+            return
+        gone = FileOut("gone.pdf", "application/pdf", 10, "attachments/2026/01/gone")
+        ((_, outcome),) = self.send(replace(self.parcel(), files=(gone,)))
+        assert isinstance(outcome, PermanentFailure)
+        assert outcome.detail == "the file gone.pdf is not there any more"
+        assert self.arrived() == []
+
+    def test_a_letter_larger_than_it_takes_is_refused_before_anything_is_read(self) -> None:
+        if self.enclosed() is None:
+            return
+        largest = self.provider().traits.largest
+        huge = FileOut("huge.pdf", "application/pdf", largest * 3 // 4, "attachments/2026/01/huge")
+        ((_, outcome),) = self.send(replace(self.parcel(), files=(huge,)))
+        assert isinstance(outcome, PermanentFailure)
+        assert f"at most {largest:,}" in outcome.detail
+        assert self.arrived() == []
 
     def test_thai_and_emoji_arrive_as_they_were(self) -> None:
         self.send(self.parcel(body="สวัสดีค่ะ 👍🏽\nบรรทัดใหม่"))

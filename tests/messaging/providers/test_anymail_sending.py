@@ -2,7 +2,11 @@
 
 import json
 import uuid
+from base64 import b64decode
 from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import HTTP
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -26,6 +30,17 @@ from tests.messaging.providers.http_contract import HttpContract, Refusal
 
 # django-anymail says so wherever SendGrid is used.
 pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
+
+
+def form_of(taken: Taken) -> EmailMessage:
+    """A multipart form, read as a letter of the same parts."""
+    head = f"Content-Type: {taken.headers.get('content-type', '')}\r\n\r\n".encode()
+    return message_from_bytes(head + taken.body, policy=HTTP)  # type: ignore[return-value] # by that policy
+
+
+def content_of(part: Any) -> bytes:
+    content: bytes = part.get_payload(decode=True)
+    return content
 
 
 class EspContract(HttpContract):
@@ -53,6 +68,13 @@ class EspContract(HttpContract):
 
     def text_of(self, taken: Taken) -> str:
         return str(self.sent(taken)["text"])
+
+    def enclosed(self) -> list[tuple[str, str, bytes]] | None:
+        return [file for taken in self.gateway.taken for file in self.files_in(taken)]
+
+    def files_in(self, taken: Taken) -> list[tuple[str, str, bytes]]:
+        """Those of one call, out of the service's own format."""
+        raise NotImplementedError
 
     def test_the_letter_is_whole(self) -> None:
         parcel = replace(
@@ -97,13 +119,27 @@ class TestMailgun(EspContract):
         return Reply(json={"id": f"<{uuid.uuid4()}@shop.example>", "message": "Queued. Thank you."})
 
     def sent(self, taken: Taken) -> dict[str, Any]:
-        form = {name: values[0] for name, values in parse_qs(taken.body.decode()).items()}
+        form = {name: values[0] for name, values in parse_qs(taken.body.decode(errors="replace")).items()}
+        if form_of(taken).is_multipart():
+            form = {
+                str(part.get_param("name", header="content-disposition")): content_of(part).decode()
+                for part in form_of(taken).iter_parts()
+                if not part.get_filename()
+            }
         return {
             "key": form.get("v:waymark_key"), "text": form.get("text", ""), "html": form.get("html"),
             "subject": form.get("subject"), "reply_to": form.get("h:Reply-To"), "to": form.get("to"),
             "from": form.get("from", "").rpartition("<")[2].rstrip(">"),
             "headers": {name.removeprefix("h:"): value for name, value in form.items() if name.startswith("h:")},
         }  # fmt: skip
+
+    def files_in(self, taken: Taken) -> list[tuple[str, str, bytes]]:
+        parts = form_of(taken).iter_parts() if form_of(taken).is_multipart() else ()
+        return [
+            (str(part.get_filename()), part.get_content_type(), content_of(part))
+            for part in parts
+            if part.get_filename()
+        ]
 
 
 class TestPostmark(EspContract):
@@ -150,6 +186,10 @@ class TestPostmark(EspContract):
             "from": said["From"].rpartition("<")[2].rstrip(">"), "headers": headers,
         }  # fmt: skip
 
+    def files_in(self, taken: Taken) -> list[tuple[str, str, bytes]]:
+        files = taken.json.get("Attachments", [])
+        return [(file["Name"], file["ContentType"], b64decode(file["Content"])) for file in files]
+
     def test_it_is_told_to_keep_our_message_id(self) -> None:
         self.send(self.parcel())
         assert self.sent(self.gateway.taken[0])["headers"]["X-PM-KeepID"] == "true"
@@ -182,6 +222,10 @@ class TestSendGrid(EspContract):
             "to": person["to"][0]["email"], "from": said["from"]["email"], "headers": said.get("headers", {}),
         }  # fmt: skip
 
+    def files_in(self, taken: Taken) -> list[tuple[str, str, bytes]]:
+        files = taken.json.get("attachments", [])
+        return [(file["filename"], file["type"], b64decode(file["content"])) for file in files]
+
 
 class TestBrevo(EspContract):
     esp = "brevo"
@@ -204,6 +248,12 @@ class TestBrevo(EspContract):
             "reply_to": said.get("replyTo", {}).get("email"), "to": said["to"][0]["email"],
             "from": said["sender"]["email"], "headers": headers,
         }  # fmt: skip
+
+    def files_in(self, taken: Taken) -> list[tuple[str, str, bytes]]:
+        """Brevo tells types by names."""
+        types = {"pdf": "application/pdf", "png": "image/png"}
+        files = taken.json.get("attachment", [])
+        return [(file["name"], types[file["name"][-3:]], b64decode(file["content"])) for file in files]
 
 
 SETTINGS = {"esp": "mailgun", "settings": {"api_key": "k"}}

@@ -12,12 +12,14 @@ from typing import Any
 import orjson
 import pytest
 from django.test import Client
+from linebot.v3.messaging import ImageMessage
 from linebot.v3.webhook import SignatureValidator, WebhookParser
 
 from messaging.channels import registry
 from messaging.channels.base import (
     Accepted,
     AccountRefused,
+    FileOut,
     Outcome,
     PermanentFailure,
     Provider,
@@ -111,6 +113,23 @@ class TestSending(HttpContract):
         self.send(self.parcel(body=body))
         (taken,) = self.gateway.taken
         assert [message["text"] for message in taken.json["messages"]] == ["ก" * 4_000] * 3
+
+    def test_pictures_are_shown_and_other_files_are_only_in_the_text(self) -> None:
+        picture = FileOut("leak.png", "image/png", 900, "", "https://shop.example/f/1/", is_shown=True)
+        bill = FileOut("bill.pdf", "application/pdf", 900, "", "https://shop.example/f/2/")
+        self.send(replace(self.parcel(), files=(picture, bill)))
+        (taken,) = self.gateway.taken
+        assert taken.json["messages"] == [
+            {"type": "text", "text": "Hello"},
+            {"type": "image", "originalContentUrl": picture.url, "previewImageUrl": picture.url},
+        ]
+        assert ImageMessage.from_dict(taken.json["messages"][1]).original_content_url == picture.url
+
+    def test_more_texts_and_pictures_than_a_call_takes_are_refused(self) -> None:
+        picture = FileOut("leak.png", "image/png", 900, "", "https://shop.example/f/1/", is_shown=True)
+        ((_, outcome),) = self.send(replace(self.parcel(body="x" * 5_001), files=(picture,) * 4))
+        assert isinstance(outcome, PermanentFailure)
+        assert self.gateway.taken == []
 
     def test_what_fits_into_no_call_is_refused_and_nothing_leaves(self) -> None:
         ((_, outcome),) = self.send(self.parcel(body="x" * 25_001))

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from messaging.channels.base import Accepted, News, Provider
+from messaging.channels.base import Accepted, FileOut, News, Provider
 from messaging.models import SandboxText
 from messaging.providers.sandbox import SandboxProvider
 from tests.messaging.providers.contract import AT, ProviderContract
@@ -20,6 +22,13 @@ class TestSandbox(ProviderContract):
         assert isinstance(outcome, Accepted)
         (receipt,) = outcome.receipts
         assert (receipt.news, receipt.key, receipt.at) == (News.DELIVERED, parcel.key, AT)
+
+    def test_the_phone_has_what_came_along(self) -> None:
+        file = FileOut("leak.png", "image/png", 900, "place", "https://shop.example/f/1/", is_shown=True)
+        self.send(replace(self.parcel(), files=(file,)))
+        assert SandboxText.objects.get().files == [
+            {"name": "leak.png", "type": "image/png", "size": 900, "url": file.url, "shown": True}
+        ]
 
     def test_by_hand_it_reports_nothing(self) -> None:
         parcel = self.parcel()

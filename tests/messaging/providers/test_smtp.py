@@ -36,6 +36,14 @@ class TestSmtp(ProviderContract):
     def arrived(self) -> list[str]:
         return [message.body for message in mail.outbox]
 
+    def enclosed(self) -> list[tuple[str, str, bytes]] | None:
+        parts = [part for message in mail.outbox for part in message.message().walk()]
+        return [
+            (str(part.get_filename()), part.get_content_type(), part.get_payload(decode=True))
+            for part in parts
+            if part.get_filename()
+        ]
+
     def test_our_message_id_is_the_reference(self) -> None:
         parcel = replace(self.parcel(), sender="Shop <hello@shop.example>")
         ((_, outcome),) = self.send(parcel)
