@@ -31,9 +31,6 @@ POINTS = ("gathered", "chosen", "queued", "marked", "kept", "settled", "sent")
 
 def main() -> None:
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     print(json.dumps(break_it()))
 
 

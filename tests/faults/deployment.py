@@ -1,8 +1,11 @@
 """Waymark as its own processes, on a database of its own: what the fault tests break."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,7 +74,6 @@ def deployed(folder: Path) -> Iterator[Deployment]:
     """A migrated deployment on the kind of database that this run of the tests uses."""
     with database(folder) as (url, options):
         deployment = Deployment(url, options)
-        deployment.manage("migrate", "--verbosity=0")
         try:
             yield deployment
         finally:
@@ -80,28 +82,66 @@ def deployed(folder: Path) -> Iterator[Deployment]:
 
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A migrated database, thrown away afterwards: its address, and its settings for Django."""
     if connection.vendor == "sqlite":
         file = folder / "waymark.sqlite3"
+        shutil.copy(_migrated_file(folder.parent), file)
         yield f"sqlite:///{file}", {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
         return
     server = connection.settings_dict
+    with _copy(_migrated_database()) as name:
+        yield f"postgres://{_address()}/{name}", {**server, "NAME": name}
+
+
+@functools.cache
+def _migrated_file(folder: Path) -> Path:
+    """What every database of these tests begins as: to migrate takes longer than most of them."""
+    file = folder / "migrated.sqlite3"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@functools.cache
+def _migrated_database() -> str:
+    ends = contextlib.ExitStack()
+    atexit.register(ends.close)
+    name = ends.enter_context(_copy("template1"))
+    migrate(f"postgres://{_address()}/{name}")
+    return name
+
+
+@contextlib.contextmanager
+def _copy(template: str) -> Iterator[str]:
+    """A new database on the server of this run."""
     name = f"waymark_faults_{uuid.uuid4().hex[:12]}"
-    address = f"{server['USER']}@{server['HOST']}:{server['PORT']}"
-    with psycopg.connect(f"postgresql://{address}/postgres", autocommit=True) as maintenance:
-        maintenance.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(f"postgresql://{_address()}/postgres", autocommit=True) as maintenance:
+        maintenance.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
-            yield f"postgres://{address}/{name}", {**server, "NAME": name}
+            yield name
         finally:
             maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _address() -> str:
+    server = connection.settings_dict
+    return f"{server['USER']}@{server['HOST']}:{server['PORT']}"
+
+
+def migrate(database_url: str) -> None:
+    """Make a database what the product expects; a failure is a failure of the test."""
+    Deployment(database_url, {}).manage("migrate", "--verbosity=0")
+
+
 def chaos(module: str, folder: Path, *arguments: str, seconds: float, url: str = "") -> tuple[dict[str, Any], str]:
     """
-    Run a module of tests.faults on a database of its own, or on that at `url`; what it counted (its last line, JSON),
-    and its errors.
+    Run a module of tests.faults on a database of its own, or on the empty one at `url`; what it counted (its last line,
+    JSON), and its errors.
     """
     with contextlib.ExitStack() as stack:
-        url = url or stack.enter_context(database(folder))[0]
+        if url:
+            migrate(url)
+        else:
+            url = stack.enter_context(database(folder))[0]
         done = subprocess.run(
             [sys.executable, "-m", f"tests.faults.{module}", *arguments],
             cwd=settings.BASE_DIR,

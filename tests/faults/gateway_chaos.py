@@ -43,9 +43,6 @@ WITHIN = 60  # seconds for one worker to get on, on a busy machine
 
 def main(folder: str, mode: str, manner: str, times: str) -> None:
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     dying.load()
     ledger = Path(folder) / f"{mode}.jsonl"
     with _gateway(mode, ledger) as config:

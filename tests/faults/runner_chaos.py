@@ -34,9 +34,6 @@ JUDGING = ("chosen", "judged", "kept")
 
 def main() -> None:
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     print(json.dumps({"steps": break_the_runner(), "judging": break_the_judge()}))
 
 

@@ -37,11 +37,9 @@ IN_THE_CALL = ("on the wire", "accepted")
 def main(folder: Path) -> None:
     django.setup()
     from django.conf import settings
-    from django.core.management import call_command
 
     path = "tests.faults.ledger_provider.LedgerProvider"
     settings.MESSAGING_PROVIDERS = {**settings.MESSAGING_PROVIDERS, "ledger": path}
-    call_command("migrate", verbosity=0)
     dying.load()
     print(json.dumps({kind: break_workers(kind, str(folder / kind), seed) for seed, kind in enumerate(KINDS)}))
 
