@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Count, Max, Min, Model, Q, QuerySet
 from django.utils.timezone import is_naive
 
 T = TypeVar("T", bound=Model)
@@ -34,11 +34,16 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page. `next` and `previous` are cursors, "" at either end."""
+    """
+    One page. `next` and `previous` are cursors, "" at either end.
+
+    `is_cut_short` says that it is not full only because no more was looked at: there may be more further back.
+    """
 
     rows: list[T] = field(default_factory=list)
     next: str = ""
     previous: str = ""
+    is_cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,59 @@ def keyset_page(rows: QuerySet[T], sort: Sort, *, cursor: str = "", size: int = 
         next=_write(found[-1], sort, backwards=False) if has_next else "",
         previous=_write(found[0], sort, backwards=True) if has_previous else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows that follow each other in an index: from the key `low` to the key `high`; `is_all` if none follow."""
+
+    low: int
+    high: int
+    is_all: bool
+
+
+def stretch(run: QuerySet[Any], most: int, *, upwards: bool = False) -> Stretch | None:
+    """The newest `most` rows of `run` by primary key, or the oldest; None of no rows."""
+    few = run.order_by("pk" if upwards else "-pk").values("pk")
+    found = few[:most].aggregate(low=Min("pk"), high=Max("pk"), n=Count("pk"))
+    return Stretch(found["low"], found["high"], is_all=found["n"] < most) if found["n"] else None
+
+
+def page_among(rows: QuerySet[T], run: QuerySet[T], *, cursor: str = "", size: int = 50, most: int) -> Page[T]:
+    """
+    As `keyset_page`, newest first by primary key, for `rows` that no index holds by themselves.
+
+    Args:
+        run: rows that one index holds; `rows` are some of them.
+        most: how many of `run` are looked at. If that does not fill the page, it goes on behind them.
+
+    Raises:
+        InvalidCursor: `cursor` was not made by this list.
+    """
+    start = _read(cursor, rows.model, Sort("id")) if cursor else None
+    upwards = start is not None and start.backwards
+    if start is not None:
+        run = run.filter(**{"pk__gt" if upwards else "pk__lt": start.pk})
+    looked_at = stretch(run, most, upwards=upwards)
+    found: list[T] = []
+    if looked_at is not None:
+        within = rows.filter(pk__range=(looked_at.low, looked_at.high))
+        found = list(within.order_by("pk" if upwards else "-pk")[: size + 1])
+    is_full = len(found) > size
+    found = found[:size]
+    is_cut_short = not is_full and looked_at is not None and not looked_at.is_all
+    onward = back = ""
+    if is_full:
+        onward = _marker(found[-1].pk, upwards=upwards)
+    elif looked_at is not None and is_cut_short:
+        onward = _marker(looked_at.high if upwards else looked_at.low, upwards=upwards)
+    if start is not None:
+        # Of an empty page: to the row that the page before it ended with.
+        behind = found[0].pk if found else start.pk + (1 if upwards else -1)
+        back = _marker(behind, upwards=not upwards)
+    if upwards:
+        return Page(found[::-1], next=back, previous=onward)
+    return Page(found, next=onward, previous=back, is_cut_short=is_cut_short)
 
 
 def bounded_count(rows: QuerySet[Any], most: int = 1000) -> int:
@@ -119,8 +177,15 @@ def _write(row: Model, sort: Sort, *, backwards: bool) -> str:
     value = getattr(row, sort.field)
     if isinstance(value, date):
         value = value.isoformat()
-    text = orjson.dumps([int(backwards), value, row.pk])
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+    return _text([int(backwards), value, row.pk])
+
+
+def _marker(pk: int, *, upwards: bool) -> str:
+    return _text([int(upwards), pk, pk])
+
+
+def _text(cursor: list[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(cursor)).rstrip(b"=").decode()
 
 
 def _read(text: str, model: type[Model], sort: Sort) -> _Cursor:

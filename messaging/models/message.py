@@ -206,6 +206,8 @@ class Message(models.Model):
             # The customer page, the API's filter, and the message log by state.
             models.Index(fields=["customer", "-id"], name="message_by_customer"),
             models.Index(fields=["state", "-id"], name="message_by_state"),
+            # The log by reason: what goes out as planned has none, and is not in it.
+            models.Index(fields=["reason", "-id"], name="message_by_reason", condition=~models.Q(reason="")),
             # journeys.selectors: what a flow has written; by its index the planner knows how much that is.
             models.Index(BY_FLOW, name="message_by_flow"),
         ]

@@ -6,11 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from crm import extensions
 
 Cause = Mapping[str, Any]
+# What may cause a message, as the log's filter offers it.
+KINDS: Mapping[str, Promise] = {
+    "flow": gettext_lazy("a flow"),
+    "broadcast": gettext_lazy("a broadcast"),
+    "staff": gettext_lazy("written by staff"),
+    "ticket": gettext_lazy("a reply on a ticket"),
+    "keyword": gettext_lazy("an answer to a keyword"),
+    "api": gettext_lazy("a program"),
+    "test": gettext_lazy("a test"),
+}
 # The records a cause may name by primary key, the nearest first; their apps say where they are shown.
 _RECORDS = ("enrolment", "ticket")
 

@@ -15,22 +15,21 @@ from django.views.decorators.http import require_GET, require_POST
 from crm.access.contacts import name_for
 from crm.access.guards import staff_of, staff_required
 from crm.lib.htmx import render_page
-from crm.lib.paging import Sort, bounded_count
+from crm.lib.paging import InvalidCursor
 from crm.models import Channel, Topic
 from crm.selectors.search import clean
-from crm.views.parts import Choice, choice_of, done, found, next_url, page_of, refused
+from crm.views.parts import Choice, choice_of, done, found, next_url, refused
 from messaging.channels import registry
 from messaging.channels.names import name_of
 from messaging.channels.reasons import Reason
 from messaging.models import Message, Template
 from messaging.outbox.cancel import cancel_message
+from messaging.outbox.enclosing import attachments_of
 from messaging.outbox.reconcile import NotUnclear, resolve_unclear
 from messaging.selectors import causes, clicks, log
 from messaging.selectors.decision import decided_at, gates
 from messaging.selectors.phone import on_the_phone
 from messaging.selectors.reading import reading_of, steps_of
-
-NEWEST_FIRST = Sort("id")
 
 
 @require_GET
@@ -41,17 +40,19 @@ def message_list(request: HttpRequest) -> HttpResponse:
     choices = _choices(request)
     chosen = {choice.param: choice.value for choice in choices}
     state = choice_of(request, "state", _("State"), [(view.key, view.label) for view in log.VIEWS])
-    rows = log.matching(user, text=query, **chosen)
-    shown = log.in_view(rows, state.value)
+    asked = log.matching(user, text=query, **chosen)
+    try:
+        page = asked.page(state.value, request.GET.get("page", ""))
+    except InvalidCursor as error:
+        raise BadRequest(str(error)) from error
+    counts = asked.counts()
     return render_page(
         request,
         "messaging/message_list.html",
         {
-            "page": page_of(request, shown.select_related("customer", "topic", "template"), NEWEST_FIRST),
-            "total": bounded_count(shown),
-            "cost": log.cost_of(shown),
-            "counts": log.view_counts(rows),
-            "most": log.COUNTED,
+            "page": page,
+            "total": counts[state.value] if state.value else log.total(counts.values()),
+            "counts": [(view, counts[view.key]) for view in log.VIEWS],
             "state": state,
             "kept": {"state": state.value},
             "query": query,
@@ -89,6 +90,7 @@ def _choices(request: HttpRequest) -> list[Choice]:
         choice_of(request, "topic", _("Topic"), topics),
         choice_of(request, "template", _("Template"), list(templates.items())),
         Choice("flow", _("Flow"), [(slug, slug) for slug in flows], flow),
+        choice_of(request, "cause", _("Because of"), list(causes.KINDS.items())),
         Choice("provider", _("Provider"), [(name, name_of(name)) for name in providers], provider),
         choice_of(request, "reason", _("Reason"), [(str(reason), reason.label) for reason in Reason]),
     ]
@@ -117,6 +119,7 @@ def message_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "steps": steps_of(message),
         "tries": list(message.tries.order_by("pk")),
         "receipts": list(message.receipts.order_by("occurred_at", "pk")),
+        "files": attachments_of(message),
         "links": clicks.links_of(message),
         "cause_url": causes.url_of(message.cause),
         "on_phone": on_the_phone(message),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from crm.lib.paging import InvalidCursor, Page, Sort, bounded_count, keyset_page
+from crm.lib.paging import InvalidCursor, Page, Sort, bounded_count, keyset_page, page_among
 from crm.models import Customer
 from tests.factories.crm import NOON, CustomerFactory
 
@@ -126,3 +126,53 @@ def _expected() -> list[int]:
     rows = list(Customer.objects.all())
     filled = sorted((row for row in rows if row.last_seen_at), key=lambda row: (row.last_seen_at, row.pk), reverse=True)
     return [row.pk for row in filled] + sorted((row.pk for row in rows if not row.last_seen_at), reverse=True)
+
+
+class TestPageAmong:
+    @pytest.fixture(autouse=True)
+    def people(self, db: None) -> None:
+        """Nine, the first, fourth and ninth of them called Nok."""
+        for number in range(1, 10):
+            CustomerFactory(name="Nok" if number in (1, 4, 9) else "Anan", email=f"{number}@example.com")
+
+    def page(self, cursor: str = "", *, size: int = 2, most: int = 4) -> Page[Customer]:
+        everybody = Customer.objects.all()
+        return page_among(everybody.filter(name="Nok"), everybody, cursor=cursor, size=size, most=most)
+
+    def names(self, page: Page[Customer]) -> list[str]:
+        return [row.email[0] for row in page.rows]
+
+    def test_no_more_rows_are_looked_at_than_it_may(self) -> None:
+        first = self.page()
+        assert (self.names(first), first.is_cut_short, first.previous) == (["9"], True, "")
+        second = self.page(first.next)
+        assert (self.names(second), second.is_cut_short) == (["4"], True)
+        third = self.page(second.next)
+        assert (self.names(third), third.is_cut_short, third.next) == (["1"], False, "")
+
+    def test_it_can_be_walked_back(self) -> None:
+        third = self.page(self.page(self.page().next).next)
+        assert self.names(third) == ["1"]
+        back = self.page(third.previous)
+        assert (self.names(back), back.is_cut_short) == (["4"], False)
+        assert self.names(self.page(back.previous)) == ["9"]
+
+    def test_a_full_page_is_as_any_other(self) -> None:
+        first = self.page(most=100)
+        assert (self.names(first), first.is_cut_short) == (["9", "4"], False)
+        assert self.names(self.page(first.next, most=100)) == ["1"]
+
+    def test_from_a_page_without_rows_there_is_a_way_on_and_a_way_back(self) -> None:
+        Customer.objects.filter(email__in=["4@example.com", "9@example.com"]).update(name="Anan")
+        first = self.page()
+        assert (first.rows, first.is_cut_short) == ([], True)
+        second = self.page(first.next)
+        assert (second.rows, second.previous != "") == ([], True)
+        assert self.names(self.page(second.next)) == ["1"]
+
+    def test_of_nothing_there_is_one_empty_page(self) -> None:
+        assert page_among(Customer.objects.none(), Customer.objects.none(), most=4) == Page()
+
+    def test_a_cursor_of_another_list_is_refused(self) -> None:
+        with pytest.raises(InvalidCursor):
+            self.page("zzz")

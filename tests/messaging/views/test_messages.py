@@ -85,6 +85,8 @@ def test_addresses_are_masked_for_those_who_may_not_see_them(sign_in: SignIn) ->
         ("?q=nobody", []),
         ("?q=old@EXAMPLE.com", ["held"]),
         ("?state=held&channel=email", []),
+        ("?cause=flow", ["held"]),
+        ("?cause=broadcast", []),
     ],
 )
 def test_each_filter_narrows_the_log(manager: Client, query: str, found: list[str]) -> None:
@@ -101,17 +103,81 @@ def test_each_filter_narrows_the_log(manager: Client, query: str, found: list[st
 def test_chips_count_what_each_state_holds_under_the_other_filters(manager: Client) -> None:
     MessageFactory.create_batch(3, state=State.DELIVERED)
     MessageFactory(state=State.DEAD, channel="email", address="a@example.com")
-    counts = {view.key: count for view, count in manager.get("/messages/").context["counts"]}
-    assert {key: count for key, count in counts.items() if count} == {"delivered": 3, "failed": 1}
-    narrowed = manager.get("/messages/?channel=email&state=failed").context
-    assert {view.key: count for view, count in narrowed["counts"] if count} == {"failed": 1}
-    assert narrowed["total"] == 1
+    MessageFactory(reason="quiet_hours")
+    assert chips(manager, "") == {"held": "1", "delivered": "3", "failed": "1"}
+    assert chips(manager, "?channel=email&state=failed") == {"failed": "1"}
+    assert "1 message\n" in page(manager, "/messages/?channel=email&state=failed").replace("</span>", "\n")
+    assert "5 messages\n" in page(manager).replace("</span>", "\n")
+
+
+def chips(client: Client, query: str) -> dict[str, str]:
+    """The numbers on the chips that hold something."""
+    counts = client.get(f"/messages/{query}").context["counts"]
+    return {view.key: str(count) for view, count in counts if count.number or count.is_more}
 
 
 def test_counting_stops_where_nobody_needs_to_know_more(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "COUNTED", 2)
     MessageFactory.create_batch(4, state=State.SENT)
     assert '<span class="count">2+</span>' in page(manager)
+    assert "more than 1,000 messages" in page(manager)
+
+
+def test_of_what_no_index_finds_the_newest_are_counted(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "COUNTED_AMONG", 2)
+    MessageFactory(channel="line", state=State.SENT)
+    MessageFactory(channel="line", state=State.FAILED)
+    MessageFactory.create_batch(2, state=State.SENT)
+    assert chips(manager, "?channel=line") == {"sent": "0+", "failed": "1"}
+    assert "at least 1 message\n" in page(manager, "/messages/?channel=line").replace("</span>", "\n")
+
+
+def test_what_is_rare_is_looked_for_step_by_step(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "DEEP", 2)
+    MessageFactory(channel="line", body="first of all")
+    MessageFactory.create_batch(3)
+    first = manager.get("/messages/?channel=line").context["page"]
+    assert (first.rows, first.is_cut_short) == ([], True)
+    assert "There may be some further back." in page(manager, "/messages/?channel=line")
+    assert "Look further back" in page(manager, "/messages/?channel=line")
+    assert table(manager, f"?channel=line&page={first.next}") == ["first of all"]
+
+
+@pytest.mark.parametrize("query", ["?reason=refused", "?q=ploy", "?template=hello", "?flow=win-back"])
+def test_what_an_index_finds_is_found_at_once(manager: Client, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    MessageFactory(
+        body="first of all", state=State.FAILED, reason="refused", customer__name="Ploy",
+        template=make_template("hello", en="Hi"), cause={"kind": "flow", "flow": "win-back"},
+    )  # fmt: skip
+    MessageFactory.create_batch(3, state=State.FAILED)
+    monkeypatch.setattr(log, "DEEP", 2)
+    assert table(manager, query) == ["first of all"]
+    assert chips(manager, query) == {"failed": "1"}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "query",
+    [
+        "", "?state=held", "?state=unclear", "?channel=sms", "?topic=promotions", "?provider=sandbox", "?cause=staff",
+        "?reason=refused", "?template=hello", "?flow=win-back", "?q=ploy", "?state=failed&reason=refused&channel=line",
+    ],
+)  # fmt: skip
+def test_no_filter_reads_the_whole_ledger(manager: Client, query: str) -> None:
+    MessageFactory(customer__name="Ploy", template=make_template("hello", en="Hi"))
+    with CaptureQueriesContext(connection) as asked:
+        manager.get(f"/messages/{query}")
+    selects = [
+        row["sql"] for row in asked if 'FROM "messaging_message"' in row["sql"] or "_message WHERE" in row["sql"]
+    ]
+    assert len(selects) >= 3
+    with connection.cursor() as cursor:
+        # A table of one row is read whole unless that is made to look dear.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for sql in selects:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Seq Scan on messaging_message" not in plan, sql
 
 
 @pytest.mark.parametrize("query", ["?state=lost", "?channel=pigeon", "?topic=gossip", "?template=none", "?page=x"])
