@@ -2,10 +2,11 @@
 
 from django.utils import timezone
 
+from crm.lib import bell
 from crm.lib.rounds import work_off
 from messaging.broadcasts import launch, work
 from messaging.inbound import fetching
-from messaging.outbox import sender
+from messaging.outbox import recovery, restores, sender
 from messaging.outbox.queue import BELL
 from messaging.outbox.reconcile import reconcile as settle
 from messaging.services import calls, retention
@@ -16,12 +17,14 @@ CALLS_PER_ROUND = 50
 
 def send_due() -> str:
     """Send what is due. Claiming decides who sends what. The line returned shows in the admin."""
-    total = work_off(lambda: sender.send_due(now=timezone.now(), limit=PER_ROUND).total(), again=BELL)
+    restores.beat(now=timezone.now())
+    total = work_off(_send_some, again=BELL)
     return f"{total} messages"
 
 
 def reconcile() -> str:
-    """Clear up after workers that died and answers that were lost."""
+    """Clear up after workers that died and answers that were lost, and after a restore as a person has said."""
+    work_off(lambda: recovery.go_on(now=timezone.now()))
     counts = settle(now=timezone.now())
     return ", ".join(f"{state} {n}" for state, n in sorted(counts.items())) or "nothing unclear"
 
@@ -48,3 +51,11 @@ def send_broadcasts() -> str:
     """Queue the messages of the broadcasts that are under way, a batch of each in turn."""
     total = work_off(lambda: work.work_due(now=timezone.now()), again=launch.BELL)
     return f"{total} recipients"
+
+
+def _send_some() -> int:
+    """A round; where broadcasts are under way, they may have room in the line again."""
+    sent = sender.send_due(now=timezone.now(), limit=PER_ROUND).total()
+    if sent and work.is_under_way():
+        bell.ring(launch.BELL)
+    return sent

@@ -1,19 +1,20 @@
-"""Who a broadcast is for, and the list of them that is written down when it starts."""
+"""Who a broadcast is for, and when the turn of each comes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
-from crm.lib import bulk
 from crm.lib.zones import instant, zone
 from crm.models import Customer, Shop
 from crm.rules import matching, parse_rule
 from messaging.broadcasts import lots
-from messaging.models import Broadcast, BroadcastRecipient
+from messaging.models import Broadcast
 
 # Customers looked at in one transaction.
 LOOKED_AT = 2_000
@@ -36,10 +37,26 @@ def people(broadcast: Broadcast, *, now: datetime, among: Collection[int] | None
     return matching(parse_rule(broadcast.rule), now=now, customer_ids=among).filter(erased_at=None)
 
 
-def gather(broadcast: Broadcast, *, now: datetime, limit: int = LOOKED_AT) -> int:
+class Place(NamedTuple):
+    """Of somebody on the list: the lot they drew, None when they get the winner of a trial; when their turn comes."""
+
+    customer_id: int
+    variant: int | None
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`looked_at` customers were looked at; `places` are those of the people among them whom it is for."""
+
+    looked_at: int
+    places: list[Place]
+
+
+def look_through(broadcast: Broadcast, *, now: datetime, limit: int) -> Found:
     """
-    Look through the next `limit` customers for those the broadcast is for, and write them down; return how many were
-    looked at. `broadcast`, whose row the caller has locked, remembers how far it came and when it was through.
+    Look through the next `limit` customers for those the broadcast is for. `broadcast`, whose row the caller has
+    locked, remembers how far it came and when it was through.
 
     A frozen audience is asked as of the start, a live one as of `now`: also again, for newcomers.
 
@@ -55,20 +72,18 @@ def gather(broadcast: Broadcast, *, now: datetime, limit: int = LOOKED_AT) -> in
     found = people(broadcast, now=asked_at, among=seen) if seen else Customer.objects.none()
     weights = [variant.weight for variant in broadcast.variants.order_by("number")]
     turns = _Turns(broadcast, now)
-    rows = [
-        bulk.new_row(
-            BroadcastRecipient, broadcast_id=broadcast.pk, customer_id=pk, due_at=due_at,
-            variant=_lot(broadcast, lots.draw(broadcast.public_id, who, weights, test_share=broadcast.test_share)),
+    places = [
+        Place(
+            pk, _lot(broadcast, lots.draw(broadcast.public_id, who, weights, test_share=broadcast.test_share)), due_at
         )
         for pk, who, zone_name in found.order_by("pk").values_list("pk", "public_id", "time_zone")
         if (due_at := turns.of(zone_name))
-    ]  # fmt: skip
-    broadcast.people += len(bulk.insert_new(BroadcastRecipient, rows, unique=("customer_id", "broadcast_id")))
+    ]
     if len(seen) == limit:
         broadcast.cursor = seen[-1]
     else:
         broadcast.cursor, broadcast.gathered_at = 0, now
-    return len(seen)
+    return Found(len(seen), places)
 
 
 def earliest(broadcast: Broadcast) -> datetime | None:

@@ -22,7 +22,7 @@ from crm.lib.among import Among
 from crm.lib.zones import zone
 from crm.models import Consent, Customer, Shop, Ticket, User
 from messaging.broadcasts import audience, lots
-from messaging.broadcasts.expansion import request_for
+from messaging.broadcasts.expansion import wording
 from messaging.channels.reasons import Reason
 from messaging.models import Broadcast, BroadcastVariant, ChannelSettings, Message, Suppression
 from messaging.models.suppression import hash_address
@@ -287,7 +287,7 @@ def _letters(
     meant = [(text, pk) for text in texts if text.template or text.body.strip() for pk in customer_ids]
     if not meant:
         return
-    requests = [request_for(broadcast, text, pk, now) for text, pk in meant]
+    requests = [wording(broadcast, text)(pk, now) for text, pk in meant]
     desk, people = Desk(requests), recipients(customer_ids)
     messages = [desk.row(request, now) for request in requests]
     letters = Letters(messages, Shop.current())

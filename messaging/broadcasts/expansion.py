@@ -1,21 +1,82 @@
-"""From the list of recipients to messages on the ledger: batch by batch, each person once, whatever is killed."""
+"""The list of recipients, and their messages on the ledger: batch by batch, each person once, whatever is killed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection, transaction
+
 from crm.lib import bulk
-from messaging.broadcasts import audience
-from messaging.models import Broadcast, BroadcastRecipient, BroadcastVariant, Message
+from crm.lib.among import among
+from messaging.broadcasts import audience, pace
+from messaging.broadcasts.audience import Place
+from messaging.models import Broadcast, BroadcastRecipient, BroadcastVariant
 from messaging.outbox.queue import MessageRequest, queue_messages
 
 BATCH = 1_000
-MINUTE = timedelta(minutes=1)
 
 State = BroadcastRecipient.State
+
+
+def enlist(broadcast: Broadcast, places: Sequence[Place], *, with_messages: bool, now: datetime) -> None:
+    """
+    Write people down on the list, in the caller's transaction, which has locked `broadcast`: to wait for their turn,
+    or `with_messages` those whose turn has come with their message.
+    """
+    due = [place for place in places if place.due_at <= now and _number(broadcast, place.variant)]
+    if not with_messages or not due or not _enlist_with_messages(broadcast, due, now):
+        due = []
+    done = {place.customer_id for place in due}
+    waiting = [
+        bulk.new_row(
+            BroadcastRecipient, broadcast_id=broadcast.pk, customer_id=place.customer_id, variant=place.variant,
+            due_at=place.due_at,
+        )
+        for place in places
+        if place.customer_id not in done
+    ]  # fmt: skip
+    new = bulk.insert_new(BroadcastRecipient, waiting, unique=("customer_id", "broadcast_id"))
+    broadcast.people += len(due) + len(new)
+
+
+def goes_at_once(broadcast: Broadcast) -> bool:
+    """
+    Whether messages are queued while the audience is looked through, rather than after: not with a limit a minute, nor
+    where it has to stop before anybody is written to once it turns out too large. Who is added later waits, too.
+    """
+    return not broadcast.per_minute and broadcast.most_people is None and broadcast.gathered_at is None
+
+
+def is_ahead(broadcast: Broadcast, *, now: datetime, limit: int) -> bool:
+    """Whether so many people on the list whose turn has come have no message yet."""
+    return len(_next_turns(broadcast, now, limit)) == limit
+
+
+# The database has all there is to write down already.
+_ENLIST = """
+INSERT INTO messaging_broadcastrecipient (broadcast_id, customer_id, variant, due_at, state, message_id)
+SELECT %s, customer_id, CAST(cause ->> 'variant' AS integer), planned_at, 'queued', id
+FROM messaging_message WHERE {} ON CONFLICT DO NOTHING
+"""
+
+
+def _enlist_with_messages(broadcast: Broadcast, places: Sequence[Place], now: datetime) -> bool:
+    """
+    False, and nothing is written, when somebody is on the list already, since two records became one meanwhile: they
+    may not get a second message.
+    """
+    requests = _requests(broadcast, [(place.customer_id, _number(broadcast, place.variant), now) for place in places])
+    with transaction.atomic():
+        messages = queue_messages(requests, now=now)
+        are_these, ids = among("id", [message.pk for message in messages])
+        with connection.cursor() as cursor:
+            cursor.execute(_ENLIST.format(are_these), [broadcast.pk, ids])
+            are_new = cursor.rowcount == len(places)
+        transaction.set_rollback(not are_new)
+    return are_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +88,8 @@ class _Turn:
 
 def queue_batch(broadcast: Broadcast, *, now: datetime, limit: int = BATCH) -> int:
     """
-    Queue messages for the next people whose turn has come, in the caller's transaction, which has locked `broadcast`;
-    return how many rows of the list were worked off. A fixed number of queries.
+    Queue messages for the next people on the list whose turn has come, in the caller's transaction, which has locked
+    `broadcast`; return how many rows of the list were worked off. A fixed number of queries.
 
     Who has left the audience meanwhile, or is nobody any more, gets none. With a limit a minute, messages are spread
     evenly behind `next_slot_at`, and never more than a minute's worth of them waits on the ledger.
@@ -36,18 +97,14 @@ def queue_batch(broadcast: Broadcast, *, now: datetime, limit: int = BATCH) -> i
     Raises:
         crm.rules.InvalidRule: the rule of a live audience cannot be read any more.
     """
-    turns = _next_turns(broadcast, now, _room(broadcast, limit))
+    turns = _next_turns(broadcast, now, pace.room(broadcast, limit))
     if not turns:
         return 0
     staying = _staying(broadcast, turns, now)
     meant = [turn for turn in turns if turn.customer_id in staying]
-    texts = {variant.number: variant for variant in broadcast.variants.all()}
-    slots = _slots(broadcast, len(meant), now)
+    slots = pace.slots(broadcast, len(meant), now)
     messages = queue_messages(
-        [
-            request_for(broadcast, texts[turn.variant], turn.customer_id, at)
-            for turn, at in zip(meant, slots, strict=True)
-        ],
+        _requests(broadcast, [(turn.customer_id, turn.variant, at) for turn, at in zip(meant, slots, strict=True)]),
         now=now,
     )
     rows: list[dict[str, Any]] = [
@@ -63,17 +120,14 @@ def queue_batch(broadcast: Broadcast, *, now: datetime, limit: int = BATCH) -> i
     return len(turns)
 
 
-def key_of(broadcast: Broadcast, customer_id: int) -> str:
-    """The dedupe key of the one message that a customer gets of a broadcast."""
-    return f"broadcast:{broadcast.public_id}:{customer_id}"
+def key_of(broadcast: Broadcast) -> str:
+    """With what the dedupe keys of its messages begin; the customer's number follows, so each gets one."""
+    return f"broadcast:{broadcast.public_id}"
 
 
-def _room(broadcast: Broadcast, limit: int) -> int:
-    """How many messages may be queued now."""
-    if not broadcast.per_minute:
-        return limit
-    waiting = Message.objects.queued().filter(recipient__broadcast=broadcast)[: broadcast.per_minute].count()
-    return max(min(limit, broadcast.per_minute - waiting), 0)
+def _number(broadcast: Broadcast, variant: int | None) -> int:
+    """The number of the text for whoever has drawn `variant`; 0 while it is not known."""
+    return variant or broadcast.winner or 0
 
 
 def _next_turns(broadcast: Broadcast, now: datetime, limit: int) -> list[_Turn]:
@@ -81,7 +135,7 @@ def _next_turns(broadcast: Broadcast, now: datetime, limit: int) -> list[_Turn]:
     if broadcast.winner is None:
         rows = rows.filter(variant__isnull=False)
     found = rows.order_by("due_at", "pk").values_list("pk", "customer_id", "variant")[:limit]
-    return [_Turn(pk, customer, variant or broadcast.winner or 1) for pk, customer, variant in found]
+    return [_Turn(pk, customer, _number(broadcast, variant)) for pk, customer, variant in found]
 
 
 def _staying(broadcast: Broadcast, turns: Sequence[_Turn], now: datetime) -> set[int]:
@@ -92,33 +146,31 @@ def _staying(broadcast: Broadcast, turns: Sequence[_Turn], now: datetime) -> set
     return set(audience.people(broadcast, now=now, among=ids).values_list("pk", flat=True))
 
 
-def _slots(broadcast: Broadcast, number: int, now: datetime) -> list[datetime]:
-    """When each message may go out; the next batch follows on."""
-    if not broadcast.per_minute:
-        return [now] * number
-    apart = MINUTE / broadcast.per_minute
-    first = max(broadcast.next_slot_at or now, now)
-    broadcast.next_slot_at = first + number * apart
-    return [first + place * apart for place in range(number)]
+def _requests(broadcast: Broadcast, meant: Iterable[tuple[int, int, datetime]]) -> list[MessageRequest]:
+    """For (customer, number of the text, when their turn is)."""
+    wordings = {text.number: wording(broadcast, text) for text in broadcast.variants.all()}
+    return [wordings[number](customer_id, at) for customer_id, number, at in meant]
 
 
-def request_for(broadcast: Broadcast, text: BroadcastVariant, customer_id: int, at: datetime) -> MessageRequest:
-    """What is to be said to one person, whose turn is at `at`."""
-    return MessageRequest(
-        customer_id=customer_id,
-        channel=broadcast.channel,
-        fallback=broadcast.fallback,
-        topic=broadcast.topic.slug,
-        template=text.template,
-        subject=text.subject,
-        body=text.body,
-        dedupe_key=key_of(broadcast, customer_id),
-        cause={
-            "kind": "broadcast",
-            "broadcast": str(broadcast.public_id),
-            "name": broadcast.name,
-            "variant": text.number,
-        },
-        not_before=at,
-        expires_at=at + timedelta(hours=broadcast.expires_after),
-    )
+def wording(broadcast: Broadcast, text: BroadcastVariant) -> Callable[[int, datetime], MessageRequest]:
+    """What is to be said with `text` to a customer whose turn is at a moment; what all have in common is made once."""
+    key, valid_for = key_of(broadcast), timedelta(hours=broadcast.expires_after)
+    public_id, topic = str(broadcast.public_id), broadcast.topic.slug
+    cause = {"kind": "broadcast", "broadcast": public_id, "name": broadcast.name, "variant": text.number}
+
+    def request_for(customer_id: int, at: datetime) -> MessageRequest:
+        return MessageRequest(
+            customer_id=customer_id,
+            channel=broadcast.channel,
+            fallback=broadcast.fallback,
+            topic=topic,
+            template=text.template,
+            subject=text.subject,
+            body=text.body,
+            dedupe_key=f"{key}:{customer_id}",
+            cause=cause,
+            not_before=at,
+            expires_at=at + valid_for,
+        )
+
+    return request_for

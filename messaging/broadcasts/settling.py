@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from messaging.broadcasts.expansion import MINUTE
+from messaging.broadcasts.pace import MINUTE
 from messaging.channels.reasons import Reason
 from messaging.models import Broadcast, Message
 from messaging.models.message import MessageQuerySet

@@ -10,6 +10,7 @@ from django.db.models import Min
 
 from crm.rules import InvalidRule
 from messaging.broadcasts import audience, expansion, settling, trial
+from messaging.broadcasts.pace import Lines
 from messaging.models import Broadcast, BroadcastRecipient, Message
 
 logger = logging.getLogger("waymark.broadcasts")
@@ -25,12 +26,18 @@ _KEPT = (
 def work_due(*, now: datetime, limit: int = expansion.BATCH) -> int:
     """
     Do one batch of every broadcast that is under way; return how many people or messages that touched, 0 when nothing
-    is left to do at `now`.
+    is left to do at `now`, or nothing can be done before messages that wait have been sent.
 
     Several workers may call this at once: each broadcast is in the hands of one of them at a time, and nobody waits.
     """
     waiting = Broadcast.objects.at_work(now).order_by("pk").values_list("pk", flat=True)
-    return sum(_work_on(pk, now, limit) for pk in list(waiting))
+    lines = Lines(now)
+    return sum(_work_on(pk, now, limit, lines) for pk in list(waiting))
+
+
+def is_under_way() -> bool:
+    """Whether any broadcast is being sent, which may wait for messages to leave their line."""
+    return Broadcast.objects.filter(state=State.SENDING).exists()
 
 
 def next_due_at() -> datetime | None:
@@ -47,7 +54,7 @@ def next_due_at() -> datetime | None:
 
 
 @transaction.atomic
-def _work_on(pk: int, now: datetime, limit: int) -> int:
+def _work_on(pk: int, now: datetime, limit: int, lines: Lines) -> int:
     rows = Broadcast.objects.at_work(now).select_related("topic").filter(pk=pk)
     skip = connection.features.has_select_for_update_skip_locked
     broadcast = rows.select_for_update(of=("self",), skip_locked=skip).first()
@@ -55,7 +62,7 @@ def _work_on(pk: int, now: datetime, limit: int) -> int:
         return 0
     try:
         with transaction.atomic():
-            done = _batch(broadcast, now, limit)
+            done = _batch(broadcast, now, limit, lines)
     except InvalidRule:
         logger.exception("broadcast %s cannot go on", broadcast.public_id)
         Broadcast.objects.filter(pk=pk).update(state=State.PAUSED, halt=Halt.BAD_RULE, is_settling=True)
@@ -64,20 +71,26 @@ def _work_on(pk: int, now: datetime, limit: int) -> int:
     return done
 
 
-def _batch(broadcast: Broadcast, now: datetime, limit: int) -> int:
+def _batch(broadcast: Broadcast, now: datetime, limit: int, lines: Lines) -> int:
     if broadcast.state == State.SCHEDULED:
         broadcast.state, broadcast.started_at = State.SENDING, now
     if broadcast.state != State.SENDING or broadcast.is_settling:
         return settling.settle_batch(broadcast, now=now)
+    at_once = expansion.goes_at_once(broadcast)
     done = 0
-    if audience.is_being_gathered(broadcast, now):
-        done = audience.gather(broadcast, now=now)
+    if audience.is_being_gathered(broadcast, now) and not at_once:
+        done = _gather(broadcast, now, audience.LOOKED_AT, with_messages=False)
         if _is_too_large(broadcast):
             broadcast.state, broadcast.halt, broadcast.is_settling = State.PAUSED, Halt.TOO_MANY, True
             return 1
         if broadcast.gathered_at is None:
             return done
-    done += expansion.queue_batch(broadcast, now=now, limit=limit)
+    has_room = not lines.are_full(broadcast)
+    if has_room:
+        done += expansion.queue_batch(broadcast, now=now, limit=limit)
+    if at_once and not done and (has_room or not expansion.is_ahead(broadcast, now=now, limit=limit)):
+        # Without room, people are looked for all the same: a few among very many would take long to find afterwards.
+        done = _gather(broadcast, now, limit if has_room else audience.LOOKED_AT, with_messages=has_room)
     done += trial.go_on(broadcast, now=now)
     if not done and _is_through(broadcast):
         broadcast.state, broadcast.ended_at = State.DONE, now
@@ -85,12 +98,20 @@ def _batch(broadcast: Broadcast, now: datetime, limit: int) -> int:
     return done
 
 
+def _gather(broadcast: Broadcast, now: datetime, limit: int, *, with_messages: bool) -> int:
+    found = audience.look_through(broadcast, now=now, limit=limit)
+    expansion.enlist(broadcast, found.places, with_messages=with_messages, now=now)
+    return found.looked_at
+
+
 def _is_too_large(broadcast: Broadcast) -> bool:
     return broadcast.most_people is not None and broadcast.people > broadcast.most_people
 
 
 def _is_through(broadcast: Broadcast) -> bool:
-    """Whether everybody on the list has had their turn, and every message has left the line."""
+    """Whether everybody is on the list and has had their turn, and every message has left the line."""
+    if broadcast.gathered_at is None:
+        return False
     if broadcast.recipients.filter(state=BroadcastRecipient.State.WAITING).exists():
         return False
     return not Message.objects.filter(

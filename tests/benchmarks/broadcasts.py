@@ -30,15 +30,15 @@ TEXTS = ("Hello {{ customer.first_name }}, the spring teas are here", "Good day 
 def rows() -> list[dict[str, str]]:
     UserFactory(username="bench")
     people = shop.add_people(FEW, now=NOW, topic=Topic.objects.get(slug="promotions"))
-    to_few = _memory()
+    to_few, few_held = _worker()
     people += shop.add_people(PEOPLE - FEW, now=NOW, topic=Topic.objects.get(slug="promotions"))
-    to_all = _memory()
+    to_all, all_held = _worker()
     _bare(people[:WARM_UP], "warm")
     bare = _rate(lambda: _bare(people, "bare"))
     raw = _rate(_raw)
     Message.objects.all().delete()
     judged = _rate(_estimate)
-    ours = _rate(_broadcast)
+    ours = _broadcast()
     return [
         row(f"messages queued by a broadcast to {PEOPLE:,}, beside queue_messages", ours, bare),
         row(f"messages queued by a broadcast to {PEOPLE:,}, beside one raw INSERT", ours, raw),
@@ -47,18 +47,25 @@ def rows() -> list[dict[str, str]]:
             f"memory of a worker: a broadcast to {PEOPLE:,} beside one to {FEW:,}",
             f"{to_all / 1024:,.0f} MB", f"{to_few / 1024:,.0f} MB", f"≤ 1.3 ({to_all / to_few:.2f})", "≤ 1.1",
         ),
+        row(
+            f"its longest transaction: a broadcast to {PEOPLE:,} beside one to {FEW:,}",
+            f"{all_held:,} ms", f"{few_held:,} ms", "≤ 1 s",
+        ),
     ]  # fmt: skip
 
 
-def _memory() -> int:
-    """The most memory, in kilobytes, that a process of its own has for a broadcast to everybody there is."""
+def _worker() -> tuple[int, int]:
+    """
+    Of a process of its own that does a broadcast to everybody there is: the most memory it has, in kilobytes, and its
+    longest transaction, in milliseconds.
+    """
     _launched()
     crew = Crew(1)
     _seconds, (reply,) = crew.do("broadcast", now=NOW)
     crew.dismiss()
     Message.objects.all().delete()
     Broadcast.objects.all().delete()
-    return reply["kilobytes"]
+    return reply["kilobytes"], reply["longest"]
 
 
 def _launched() -> Broadcast:
@@ -67,12 +74,19 @@ def _launched() -> Broadcast:
     return draft
 
 
-def _broadcast() -> int:
+def _broadcast() -> Rate:
+    """From the button to the last message; not the time in which somebody sends, so that there is room in the line."""
     draft = _launched()
+    busy = 0.0
     with bell.silenced():
-        while work.work_due(now=NOW, limit=BATCH):
-            pass
-    return BroadcastRecipient.objects.filter(broadcast=draft, state=BroadcastRecipient.State.QUEUED).count()
+        while Broadcast.objects.get(pk=draft.pk).state == Broadcast.State.SENDING or not busy:
+            started = time.perf_counter()
+            while work.work_due(now=NOW, limit=BATCH):
+                pass
+            busy += time.perf_counter() - started
+            Message.objects.queued().update(state=Message.State.SENT)
+    done = BroadcastRecipient.objects.filter(broadcast=draft, state=BroadcastRecipient.State.QUEUED).count()
+    return Rate(done / busy, "messages")
 
 
 def _estimate() -> int:

@@ -72,6 +72,9 @@ def _say(stream: Any, what: Any) -> None:
 
 # --- A worker -----------------------------------------------------------------------------------
 
+# Seconds that each round of the work in hand took.
+_ROUNDS: list[float] = []
+
 
 def main() -> None:
     django.setup()
@@ -85,8 +88,11 @@ def main() -> None:
         order = json.loads(line)
         now = datetime.fromisoformat(order["now"]) if order["now"] else None
         rung.clear()
+        _ROUNDS.clear()
         done, tasks = _WORKS[order["work"]](now, order)
-        _say(sys.stdout, {"done": done, "tasks": tasks, "rung": len(rung), "kilobytes": _resident()})
+        longest = round(max(_ROUNDS, default=0) * 1_000)
+        reply = {"done": done, "tasks": tasks, "rung": len(rung), "kilobytes": _resident(), "longest": longest}
+        _say(sys.stdout, reply)
 
 
 def _start(now: datetime | None, order: dict[str, Any]) -> tuple[int, int]:
@@ -121,9 +127,16 @@ def _send(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
 
 
 def _broadcast(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
+    """Queue all there is, as if somebody else sent it meanwhile."""
     from messaging.broadcasts import work
+    from messaging.models import Broadcast, Message
 
-    return _off(lambda: work.work_due(now=now))
+    total = tasks = 0
+    while Broadcast.objects.filter(state__in=["scheduled", "sending"]).exists():
+        done, rounds = _off(lambda: work.work_due(now=now))
+        total, tasks = total + done, tasks + rounds
+        Message.objects.queued().update(state=Message.State.SENT)
+    return total, tasks
 
 
 def _record(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
@@ -140,8 +153,14 @@ def _record(now: datetime, order: dict[str, Any]) -> tuple[int, int]:
 def _off(work: Callable[[], int]) -> tuple[int, int]:
     from crm.lib.rounds import work_off
 
+    def timed() -> int:
+        started = time.perf_counter()
+        done = work()
+        _ROUNDS.append(time.perf_counter() - started)
+        return done
+
     total = tasks = 0
-    while done := work_off(work):
+    while done := work_off(timed):
         total, tasks = total + done, tasks + 1
     return total, tasks
 

@@ -92,9 +92,9 @@ def _arm() -> None:
     from messaging.models import Broadcast
     from messaging.outbox import results
 
-    audience.gather.__kwdefaults__["limit"] = LOOKED_AT
+    audience.LOOKED_AT = LOOKED_AT
     settling.BATCH = BATCH
-    dying.after(audience.bulk, "insert_new", "gathered")
+    dying.after(expansion.bulk, "insert_new", "gathered")
     dying.after(expansion, "_next_turns", "chosen")
     dying.after(expansion, "queue_messages", "queued")
     dying.after(expansion.bulk, "update_rows", "marked")

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm.models import Customer, Segment
-from messaging.broadcasts import expansion, launch, work
+from messaging.broadcasts import launch, work
 from messaging.models import Broadcast, BroadcastRecipient, Message
 from tests.factories.crm import NOON, CustomerFactory, UserFactory, later
 from tests.factories.messaging import make_broadcast, make_people, make_template
@@ -94,9 +94,9 @@ def test_a_batch_takes_the_same_number_of_queries_however_many_people_it_has():
 
 
 def test_customers_are_looked_through_in_batches_and_nobody_is_left_out(monkeypatch):
-    monkeypatch.setattr("messaging.broadcasts.work.audience.gather.__kwdefaults__", {"limit": 3})
+    monkeypatch.setattr("messaging.broadcasts.work.audience.LOOKED_AT", 3)
     make_people(10)
-    broadcast = started(make_broadcast())
+    broadcast = started(make_broadcast(per_minute=20))
 
     batches = run(NOON)
 
@@ -288,7 +288,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(monkeypatch):
     run_once = work.work_due
     run_once(now=NOON, limit=1)
     with monkeypatch.context() as patch:
-        patch.setattr(expansion.bulk, "update_rows", broken)
+        patch.setattr(Broadcast, "save", broken)
         with pytest.raises(RuntimeError):
             run_once(now=NOON, limit=1)
 
@@ -300,6 +300,35 @@ def test_a_batch_that_fails_leaves_nothing_behind(monkeypatch):
 
 def broken(*args, **kwargs):
     raise RuntimeError("killed")
+
+
+def test_whoever_is_on_the_list_already_gets_no_second_message():
+    people = make_people(3)
+    broadcast = started(make_broadcast())
+    work.work_due(now=NOON, limit=1)
+    # Their records became one: the place of the first is that of the last now, who is still to be looked at.
+    broadcast.recipients.update(customer=people[2])
+
+    run(NOON)
+
+    assert list(Message.objects.order_by("pk").values_list("customer", flat=True)) == [people[0].pk, people[1].pk]
+    assert sorted(broadcast.recipients.values_list("customer", "state")) == [
+        (people[1].pk, Place.QUEUED), (people[2].pk, Place.QUEUED),
+    ]  # fmt: skip
+    broadcast.refresh_from_db()
+    assert broadcast.people == 2
+
+
+def test_without_approval_nobody_is_written_to_before_it_is_known_how_many_it_reaches():
+    make_people(3)
+    broadcast = started(make_broadcast())
+    Broadcast.objects.filter(pk=broadcast.pk).update(most_people=2)
+
+    run(NOON)
+
+    broadcast.refresh_from_db()
+    assert (broadcast.state, broadcast.halt) == (State.PAUSED, Broadcast.Halt.TOO_MANY)
+    assert Message.objects.count() == 0
 
 
 def test_two_broadcasts_take_turns():
