@@ -26,9 +26,10 @@ def why_no_files(channel: str) -> str:
     if channel not in Channel.values:
         return ""  # nobody sends such a reply: its files stay on the ticket
     carrier = carrier_of(channel)
-    if channel == Channel.EMAIL:
-        return "" if carrier.largest else _("Files cannot be sent: the email channel is not set up.")
-    if carrier.name == SANDBOX or is_public():
+    if carrier is None:
+        said = _("Files cannot be sent by %(channel)s: the channel is not set up.")
+        return said % {"channel": Channel(channel).label}
+    if channel == Channel.EMAIL or carrier.name == SANDBOX or is_public():
         return ""
     return _(
         "Files cannot be sent by %(channel)s: they go as links to this shop's address, and the one set (SITE_URL) "
@@ -46,7 +47,7 @@ def _faults(reply: Outgoing) -> Iterator[str]:
     body = with_addresses(reply.channel, reply.body, files)
     if reply.channel == Channel.EMAIL:
         size = letter_size([file.size for file in files], body, as_html(body, ""))
-        most = carrier_of(reply.channel).largest
+        most = carrier.largest if (carrier := carrier_of(reply.channel)) else 0
         if size > most:
             yield _("As an email this has %(size)s, and at most %(most)s are taken. Please attach less.") % {
                 "size": filesizeformat(size), "most": filesizeformat(most),

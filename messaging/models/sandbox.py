@@ -19,7 +19,7 @@ class SandboxText(models.Model):
     subject = models.CharField(_("subject"), max_length=998, blank=True)
     body = models.TextField(_("text"))
     html = models.TextField(_("HTML"), blank=True)
-    # What came along: {"name", "type", "size" in bytes, "url", "shown": as a picture}.
+    # What came along: {"name", "type", "size" in bytes, "path" of its address, "shown": as a picture}.
     files = models.JSONField(_("files"), default=list, blank=True)
     news = models.CharField(_("last receipt"), max_length=16, blank=True)
     at = models.DateTimeField(_("when"))

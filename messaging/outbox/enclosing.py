@@ -55,6 +55,14 @@ def enclosed_in(messages: Collection[Message]) -> dict[int, Files]:
     return {turns[turn].pk: _out(turns[turn].channel, of[0].message.created_at, of) for turn, of in rows.items() if of}
 
 
+def attachments_of(message: Message) -> list[TicketAttachment]:
+    """The rows of the files that go along with `message`; at most one query."""
+    turn = message.cause.get("turn") if message.cause.get("files") else None
+    if turn is None:
+        return []
+    return list(TicketAttachment.objects.filter(message=turn).exclude(file="").order_by("position"))
+
+
 def samples(channel: str, files: Sequence[tuple[str, str, int]]) -> Files:
     """Files that are not kept yet, by name, type and size, with an address as long as theirs will be."""
     url = file_url(_SAMPLE[0], at=_SAMPLE[1])

@@ -11,18 +11,18 @@ from messaging.models import ChannelSettings
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A provider by its short name, and how many bytes a letter may have; "" and 0 when nobody can be asked."""
+    """A provider by its short name, and how many bytes a letter may have."""
 
-    name: str = ""
-    largest: int = 0
+    name: str
+    largest: int
 
 
-def carrier_of(channel: str) -> Carrier:
-    """The carrier of `channel` as it is set now."""
+def carrier_of(channel: str) -> Carrier | None:
+    """The carrier of `channel` as it is set now; None when there is none that can be asked."""
     row = ChannelSettings.objects.filter(channel=channel).first()
     if row is None:
-        return Carrier()
+        return None
     try:
         return Carrier(row.provider, registry.provider(row.provider, row.config).traits.largest)
     except (registry.UnknownProvider, CannotUnseal):
-        return Carrier()
+        return None

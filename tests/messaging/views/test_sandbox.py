@@ -1,6 +1,8 @@
+import re
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -253,3 +255,24 @@ def test_a_reply_on_a_ticket_shows_up_on_the_phone(manager: Client) -> None:
     message = Message.objects.get()
     assert message.cause["kind"] == "ticket"
     assert f"Reply on ticket {ticket.number}" in manager.get(message.get_absolute_url()).content.decode()
+
+
+def test_the_files_of_a_reply_are_on_the_phone_and_named_on_the_message(manager: Client) -> None:
+    ChannelSettings.objects.update(provider="sandbox")
+    ChannelSettings.objects.create(channel="line", provider="sandbox")
+    ticket = TicketFactory(customer=ploy(line_id="U1"), channel="line")
+    files = [
+        SimpleUploadedFile("leak.png", b"\x89PNG\r\n\x1a\n"),
+        SimpleUploadedFile("bill.pdf", b"%PDF-1.7"),
+    ]
+    manager.post(f"{ticket.get_absolute_url()}reply/", {"staff-body": "See here", "staff-attached": files})
+    sender.send_due(now=timezone.now(), limit=10)
+    message = Message.objects.get()
+    shown = talk(manager, message)
+    picture = re.search(r'<img src="(/f/[^"]+)" alt="leak.png"', shown)
+    assert picture
+    assert manager.get(picture[1])["Content-Type"] == "image/png"
+    assert "bill.pdf: <a" in shown
+    page = manager.get(message.get_absolute_url()).content.decode()
+    assert page.count(" download>") == 2
+    assert page.count("leak.png") == 1
