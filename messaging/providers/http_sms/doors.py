@@ -15,6 +15,7 @@ from messaging.channels.base import ReceiptIn
 from messaging.channels.calls import BadSignature, Call, Heard, InboundIn, NoSuchDoor, UnreadableCall, What
 from messaging.providers.http_sms.config import Door, Hmac, Inbound, Receipts, Settings
 from messaging.providers.http_sms.paths import read_text
+from messaging.providers.http_sms.texts import key_of
 
 NAME = "http_sms"
 MOST = 1_000  # receipts or texts in one call
@@ -130,7 +131,7 @@ def _receipt(item: Item, paths: Receipts, now: datetime) -> ReceiptIn:
     if news is None:
         raise UnreadableCall(f"receipts.states does not know {state[:100]!r}")
     reference = _optional(item, paths.reference)
-    key = _optional(item, paths.key)
+    key = key_of(_optional(item, paths.key))
     if not reference and not key:
         raise UnreadableCall("receipts.reference: the receipt does not say whose it is")
     event = _optional(item, paths.event_id) or f"{reference or key}:{state}"

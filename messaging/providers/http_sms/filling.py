@@ -13,7 +13,7 @@ import orjson
 
 from messaging.channels.base import Parcel, PermanentFailure
 from messaging.providers.http_sms.config import LookUp, Receipts, Settings
-from messaging.providers.http_sms.texts import KEYS, VARIABLES, has_variables, names_in, parse
+from messaging.providers.http_sms.texts import VARIABLES, has_variables, id_of, names_in, parse
 from messaging.texts.liquid import RenderFailed
 
 Values = Mapping[str, Any]
@@ -117,7 +117,7 @@ class Question:
         self._url = parse(look_up.url)
 
     def request(self, key: str) -> Request:
-        url = self._url.render({"message": _encoded(dict.fromkeys(KEYS, key))})
+        url = self._url.render({"message": _encoded({"id": id_of(key), "key": key})})
         return Request(self._method, url, self._headers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import phonenumbers
 from django.utils.translation import gettext as _
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from messaging.channels.base import Parcel
 from messaging.texts import liquid, sms
 
-# Our id of a message; a program that uses our API knows it, and the address, by the names they have there.
+# What tells a message from all others. A program that uses our API knows it, and the address, by other names: as there.
 KEYS = frozenset({"key", "id"})
 # The host is nobody's to choose but the administrator's: no variable stands before the path.
 _URL = re.compile(r"https?://[^\s/?#{}@\\]+([/?][^#]*)?")
@@ -30,9 +31,26 @@ def local_number(e164: str) -> str:
     return re.sub(r"\D", "", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
 
 
+def id_of(key: str) -> str:
+    """A message's id as the API writes it. What is no key stays as it is."""
+    try:
+        return str(UUID(hex=key))
+    except ValueError:
+        return key
+
+
+def key_of(text: str) -> str:
+    """Our key in what a gateway says, in whichever way its request named the message."""
+    try:
+        return UUID(hex=text).hex
+    except ValueError:
+        return text
+
+
 # What a text may say, as `message.<name>`.
 VARIABLES: Mapping[str, Callable[[Parcel], Any]] = {
-    **{name: lambda parcel: parcel.key for name in sorted(KEYS)},
+    "id": lambda parcel: id_of(parcel.key),
+    "key": lambda parcel: parcel.key,
     "to": lambda parcel: parcel.to,
     "address": lambda parcel: parcel.to,
     "to_digits": lambda parcel: parcel.to.removeprefix("+"),

@@ -51,6 +51,12 @@ def test_a_receipt_is_read_by_the_paths_of_the_settings() -> None:
     assert found.raw["data"]["id"] == 17
 
 
+def test_our_key_is_known_in_both_ways_that_a_request_may_have_named_it() -> None:
+    for said in ("01a1ffdd9bce7278a54630166c962838", "01a1ffdd-9bce-7278-a546-30166c962838"):
+        found = receipt({"ref": said, "status": "DELIVRD"}, reference=None, key="ref")
+        assert found.key == "01a1ffdd9bce7278a54630166c962838"
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -4,6 +4,7 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -118,6 +119,18 @@ def test_the_shape_that_the_storefront_contract_promises_works_as_it_stands() ->
     assert taken.headers["content-type"] == "application/x-www-form-urlencoded"
     assert (taken.headers["x-api-key"], taken.headers["x-message"]) == ("k-1", KEY)
     assert taken.form == {"msisdn": "66812345678", "text": "สวัสดี & ลด 50%", "from": "BAANCHA"}
+
+
+def test_a_message_has_the_id_that_the_api_gives_it() -> None:
+    taken, _outcome = sent({"json": {"id": "{{ message.id }}", "key": "{{ message.key }}"}})
+    assert taken.json == {"id": str(UUID(KEY)), "key": KEY}
+
+
+def test_it_is_looked_up_by_the_id_that_the_api_gives_it() -> None:
+    with Gateway(answer=lambda taken: Reply(json={"id": taken.path})) as gateway:
+        look_up = {"url": f"{gateway.address}/{{{{ message.id }}}}", "reference": "id"}
+        found = HttpSmsProvider({"url": gateway.address, "look_up": look_up}).look_up([KEY])
+    assert found == {KEY: f"/{UUID(KEY)}"}
 
 
 def test_a_get_carries_everything_in_its_address_and_nothing_escapes_its_place() -> None:
