@@ -99,6 +99,32 @@ def update_rows(
         return int(cursor.rowcount)
 
 
+def update_those(
+    model: type[models.Model],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    fields: Sequence[str],
+    match: Sequence[str] = ("id",),
+    only: Mapping[str, str],
+) -> set[Any]:
+    """
+    `update_rows` for rows that may no longer be what they were; returns the primary keys of those it found.
+
+    Args:
+        only: what these columns of a row must say, or it stays as it is.
+    """
+    rows = list(rows)
+    if not rows:
+        return set()
+    both, sql = _updating(model, tuple(fields), tuple(match), "", connection.vendor)
+    table, pk = _quote(model._meta.db_table), _quote(model._meta.pk.column)
+    conditions = "".join(f" AND {table}.{_quote(_field(model, name).column)} = %s" for name in only)
+    with connection.cursor() as cursor:
+        values = [_dump(both, _values(both, rows, itemgetter)), *only.values()]
+        cursor.execute(f"{sql}{conditions} RETURNING {table}.{pk}", values)
+        return {found for (found,) in cursor.fetchall()}
+
+
 # --- Statements, put together once for each table and columns ---------------------------------------
 
 _Fields = Sequence[models.Field[Any, Any]]

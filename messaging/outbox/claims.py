@@ -112,11 +112,14 @@ def mark(rows: Sequence[Mapping[str, Any]], *, fields: Sequence[str]) -> set[int
         rows: as for `update`. Rows that were cancelled or withheld meanwhile stay as they are, too.
     """
     # In the order in which everybody locks them.
-    rows = sorted(({**row, "state": Message.State.SENDING} for row in rows), key=itemgetter("id"))
-    changed = bulk.update_rows(Message, rows, fields=fields, match=("id", "lease_token", "state"))
-    if changed == len(rows):
-        return {row["id"] for row in rows}
-    return still_sending((row["id"] for row in rows), rows[0]["lease_token"])
+    rows = sorted(rows, key=itemgetter("id"))
+    sending = {"state": Message.State.SENDING}
+    return bulk.update_those(Message, rows, fields=fields, match=("id", "lease_token"), only=sending)
+
+
+def finish(rows: Sequence[Mapping[str, Any]], *, fields: Sequence[str]) -> set[int]:
+    """`mark` for messages whose calls have ended; so does the lease."""
+    return mark([{**row, "lease_until": None} for row in rows], fields=[*fields, "lease_until"])
 
 
 def still_sending(ids: Iterable[int], token: str) -> set[int]:

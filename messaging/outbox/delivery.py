@@ -263,8 +263,9 @@ class Delivery:
         claims.release(rest, self._claim.token, due_at=self._halted_until or self._now + SOON)
 
 
+# Nothing that an index knows of: the row's new version stands beside the old one, and no index has to learn of it.
 _MARKED = (
-    "reason", "decision", "cleared_at", "subject", "body", "html", "segments", "cost_micros", "version_id", "language",
+    "reason", "decision", "subject", "body", "html", "segments", "cost_micros", "version_id", "language",
     "wire_at",
 )  # fmt: skip
 

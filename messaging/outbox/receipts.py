@@ -64,8 +64,7 @@ def take_receipts(receipts: Sequence[ReceiptIn], *, now: datetime) -> Counter[st
     by_key, by_reference = _messages(receipts)
     new = _keep([(_message_of(receipt, by_key, by_reference), receipt) for receipt in receipts], now)
     moved, facts = _move_on(new, now)
-    fields = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved]
-    bulk.update_rows(Message, fields, fields=_FIELDS)
+    _write(moved)
     log.record_many(facts, now=now)
     return Counter(message.state for message in moved)
 
@@ -75,8 +74,8 @@ def take_with_answers(
 ) -> list[EventDraft]:
     """
     Take the receipts that came along with a provider's answers, and those that had come before these told us the
-    messages' references. For the sender, which holds the rows: it moves the messages in memory and returns their facts;
-    the caller writes both.
+    messages' references. For the sender, which holds the rows; returns what became of them as facts, for the caller to
+    record.
     """
     new = _keep([(message, receipt) for message, found in answered for receipt in found], now)
     by_reference = {message.provider_reference: message for message, _ in answered}
@@ -84,7 +83,14 @@ def take_with_answers(
     for receipt in early:
         receipt.message = by_reference[receipt.reference]
     bulk.update_rows(Receipt, [{"id": row.pk, "message_id": row.message_id} for row in early], fields=["message_id"])
-    return _move_on([*new, *early], now)[1]
+    moved, facts = _move_on([*new, *early], now)
+    _write(moved)
+    return facts
+
+
+def _write(moved: Sequence[Message]) -> None:
+    rows = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved]
+    bulk.update_rows(Message, rows, fields=_FIELDS)
 
 
 _EARLY = "SELECT id FROM messaging_receipt WHERE {} AND provider = %s AND message_id IS NULL"

@@ -34,8 +34,8 @@ MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=30)
 LONGEST_DELAY = timedelta(hours=1)
 
-# What an accepted message changes, with the receipts that come along; and what any other outcome does.
-_ACCEPTED = ("state", "reason", "detail", "provider_reference", "sent_at", "delivered_at", "ended_at")
+# What an accepted message changes; and what any other outcome does.
+_ACCEPTED = ("state", "reason", "detail", "cleared_at", "provider_reference", "sent_at")
 _OTHERWISE = (
     "state", "reason", "detail", "decision", "due_at", "attempts", "wire_at", "cleared_at", "unknown_at", "ended_at",
 )  # fmt: skip
@@ -72,21 +72,18 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
     Returns:
         How many messages are now in each state.
     """
-    ours = claims.held((call.message.pk for call in calls), token)
-    settled = [call for call in calls if ours.get(call.message.pk) == State.SENDING]
-    # A receipt was quicker than the answer: the state it set stands, the reference is news.
-    overtaken = [call for call in calls if ours.get(call.message.pk) not in (None, State.SENDING)]
-    for call in settled:
+    for call in calls:
         _apply(call, now)
+    written = _write(calls, token)
+    settled = [call for call in calls if call.message.pk in written]
     facts = [draft for call in settled for draft in _facts(call, now)]
     facts += receipts.take_with_answers(_answered(settled), provider=provider, now=now)
-    accepted = [call.message for call in settled if isinstance(call.outcome, Accepted)]
-    others = [call.message for call in settled if not isinstance(call.outcome, Accepted)]
-    claims.write(_rows(accepted, token, _ACCEPTED), fields=_ACCEPTED)
-    claims.write(_rows(others, token, _OTHERWISE), fields=_OTHERWISE)
-    if overtaken:
-        facts += _write_overtaken(overtaken, ours, token, now)
-    fenced = {call.message.pk for call in calls} - ours.keys()
+    # Of the others, a receipt was quicker than the answer: the state it set stands, the reference is news. Or the lease
+    # was lost.
+    late = [call for call in calls if call.message.pk not in written]
+    ours = claims.held((call.message.pk for call in late), token) if late else {}
+    facts += _write_overtaken([call for call in late if call.message.pk in ours], ours, token, now)
+    fenced = {call.message.pk for call in late} - ours.keys()
     _complete_attempts(calls, token, fenced)
     suppress_refused(
         [(call.message, call.outcome.reason) for call in settled if isinstance(call.outcome, PermanentFailure)],
@@ -94,6 +91,17 @@ def write_results(calls: Sequence[Call], token: str, *, provider: str, now: date
     )
     log.record_many(facts, now=now)
     return Counter(FENCED if call.message.pk in fenced else call.message.state for call in calls)
+
+
+def _write(calls: Sequence[Call], token: str) -> set[int]:
+    """Write the messages whose lease is ours and that nothing has moved meanwhile; return their ids."""
+    accepted = [call.message for call in calls if isinstance(call.outcome, Accepted)]
+    others = [call.message for call in calls if not isinstance(call.outcome, Accepted)]
+    if accepted and others:
+        # One statement locks its rows in order; two would not.
+        claims.held((call.message.pk for call in calls), token)
+    written = claims.finish(_rows(accepted, token, _ACCEPTED), fields=_ACCEPTED)
+    return written | claims.finish(_rows(others, token, _OTHERWISE), fields=_OTHERWISE)
 
 
 def _answered(calls: Sequence[Call]) -> list[tuple[Message, Sequence[ReceiptIn]]]:
@@ -104,7 +112,6 @@ def _write_overtaken(calls: Sequence[Call], ours: Mapping[int, str], token: str,
     facts: list[EventDraft] = []
     for call in calls:
         if isinstance(call.outcome, Accepted):
-            _apply(call, now)
             facts.append(announce.sent(call.message, now))
         call.message.state = ours[call.message.pk]
     answered = _answered(calls)
