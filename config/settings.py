@@ -174,10 +174,10 @@ CACHES = {
     )
 }
 
-# Where it is kept how far the ledger of messages has come, so that a restored database gives itself away: a file on this
-# machine, beside SQLite's own, and Redis when there is one.
-_BESIDE = Path(f"{_db['NAME']}.witness") if _db["ENGINE"].endswith("sqlite3") else BASE_DIR / "var" / "witness"
-WITNESS_FILE = Path(env.str("WITNESS_FILE", str(_BESIDE)))
+# Where it is kept how far the ledger of messages has come, so that a restored database gives itself away: a file on
+# this machine, beside SQLite's own, and Redis when there is one.
+_BESIDE = f"{_db['NAME']}.witness" if _db["ENGINE"].endswith("sqlite3") else str(BASE_DIR / "var" / "witness")
+WITNESS_FILE = env.str("WITNESS_FILE", _BESIDE)
 WITNESS_REDIS_URL = REDIS_URL
 
 # django-q rings the bell; the rows in the database are what is owed (docs/decisions/002 and 007).

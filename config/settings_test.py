@@ -23,7 +23,7 @@ STORAGES = {
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 # The databases of tests come and go; those who are about it keep it in a folder of their own.
-WITNESS_FILE, WITNESS_REDIS_URL = None, ""
+WITNESS_FILE = WITNESS_REDIS_URL = ""
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True  # the live server of browser tests has nothing collected
 Q_CLUSTER = {**Q_CLUSTER, "broker_class": "config.broker.OrmBroker", "orm": "default"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

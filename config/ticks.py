@@ -16,7 +16,7 @@ from journeys.models import Enrolment, Intake
 from journeys.stages import health, replaying
 from messaging.broadcasts import work as broadcasts
 from messaging.models import ProviderCall
-from messaging.outbox import reconcile, sender
+from messaging.outbox import reconcile, recovery, sender
 from messaging.services import calls
 
 
@@ -32,7 +32,7 @@ def tick(now: datetime, *, limit: int = 500) -> dict[str, int]:
         "segments": segments.refresh_asked(now=now),
         "steps": work.work_due(now=now, limit=limit),
         "broadcasts": broadcasts.work_due(now=now, limit=limit),
-        "reconciled": reconcile.reconcile(now=now).total(),
+        "reconciled": recovery.go_on(now=now) + reconcile.reconcile(now=now).total(),
         "heard": calls.work_off_calls(now=now, limit=limit),
         "messages": sender.send_due(now=now, limit=limit).total(),
         "calls": deliver.deliver_due(now=now, limit=limit).total(),

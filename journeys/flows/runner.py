@@ -29,7 +29,7 @@ from journeys.flows.steps.base import Effect, Facts, Question
 from journeys.flows.steps.coupon import PutCoupon
 from journeys.flows.steps.enrol import EnterFlow, LeaveFlow
 from journeys.models import Enrolment, Flow, StepVisit
-from messaging.outbox import cancel
+from messaging.outbox import cancel, restores
 
 logger = logging.getLogger("waymark.journeys")
 
@@ -52,6 +52,10 @@ class _Run:
     plan: Plan
     zone: ZoneInfo
     state: State
+    due_at: datetime
+    # The time it lives in: its own where the database was restored and has lost that time, so that it takes the steps
+    # it took then at the distances they had; else now.
+    at: datetime
     outcome: Outcome | None = None
     visits: list[StepVisit] = field(default_factory=list)
     facts: Facts = field(default_factory=lambda: NO_FACTS)
@@ -125,7 +129,7 @@ def _set_aside(row: Enrolment, error: Exception, now: datetime) -> Counter[str]:
 
 def _work(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
     """What is done may come back as a fact, such as a stage reached: that is reacted to when all runs stand again."""
-    runs = _loaded(claimed)
+    runs = _loaded(claimed, now)
     ended, going = _stopped(runs, now)
     later: list[Order[Effect]] = []
     walking = going
@@ -134,7 +138,7 @@ def _work(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
         orders: list[Order[Effect]] = []
         for run in walking:
             run.outcome = outcome = interpreter.walk(
-                run.plan, run.state, now=now, zone=run.zone, facts=run.facts, who=run.who
+                run.plan, run.state, now=run.at, zone=run.zone, facts=run.facts, who=run.who
             )
             run.state = outcome.state
             run.visits += [rows.visit_row(run.row, visit) for visit in outcome.visits]
@@ -154,8 +158,9 @@ def _work(claimed: Sequence[Enrolment], now: datetime) -> Counter[str]:
     return Counter("resting" if row["state"] == "active" else row["state"] for _, row in done)
 
 
-def _loaded(claimed: Sequence[Enrolment]) -> list[_Run]:
+def _loaded(claimed: Sequence[Enrolment], now: datetime) -> list[_Run]:
     versions = plans.versions({row.version_id for row in claimed})
+    lost = restores.lost()
     fallback = Shop.current().time_zone
     return [
         _Run(
@@ -163,9 +168,13 @@ def _loaded(claimed: Sequence[Enrolment]) -> list[_Run]:
             flow=versions[row.version_id].flow,
             plan=plans.plan_of(versions[row.version_id]),
             zone=zones.zone(row.time_zone, fallback),
-            state=rows.state_of(row),
+            state=state,
+            due_at=due_at,
+            at=max(due_at, state.arrived_at) if restores.when_lost(due_at, lost) else now,
         )
         for row in claimed
+        for state in (rows.state_of(row),)
+        for due_at in (min(state.woken_by.at if state.woken_by else state.due_at, now),)
     ]
 
 
@@ -211,7 +220,7 @@ def _questions(run: _Run) -> Sequence[Question]:
 
 
 def _order(run: _Run, planned: Planned) -> Order[Effect]:
-    return Order(run.flow, run.row, planned.step, planned.visit, planned.effect)
+    return Order(run.flow, run.row, planned.step, planned.visit, planned.effect, run.due_at)
 
 
 def _perform(orders: Sequence[Order[Effect]], now: datetime) -> None:

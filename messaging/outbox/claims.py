@@ -14,7 +14,8 @@ from django.db import connection
 from crm.lib import bulk
 from crm.lib.among import Among, among
 from crm.lib.reads import attach, read_rows
-from messaging.models import Message
+from messaging.models import Ledger, Message
+from messaging.outbox.restores import Fence
 from messaging.selectors.recipients import Addressee, recipients
 
 LEASE = timedelta(seconds=60)
@@ -30,7 +31,7 @@ SUSPECT_AFTER = 3
 _CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT m.id FROM messaging_message m
-    WHERE m.state = 'queued' AND m.channel = %(channel)s AND m.due_at <= %(now)s AND {which}
+    WHERE m.state = 'queued' AND m.channel = %(channel)s AND m.due_at <= %(now)s AND {which} AND {may}
       AND NOT EXISTS (
         SELECT 1 FROM messaging_message p
         WHERE p.customer_id = m.customer_id AND p.channel = m.channel AND p.lane = m.lane
@@ -49,6 +50,9 @@ _LEFT_OUT = (
     "dedupe_key", "priority", "queued_at", "planned_at", "decision", "html", "segments", "cost_micros", "version_id",
     "clicked_at",
 )  # fmt: skip
+# Nothing from a ledger that was restored, nor from an older copy put in the place of the one that was looked at.
+_NOT_HELD = "NOT EXISTS (SELECT 1 FROM messaging_restoration WHERE ended_at IS NULL)"
+_SAME_BOOK = "EXISTS (SELECT 1 FROM messaging_ledger WHERE book = %(book)s AND beat >= %(beat)s)"
 _LANE = f"m.lane = %(lane)s AND m.crashes < {SUSPECT_AFTER}"
 _SUSPECTS = f"m.crashes >= {SUSPECT_AFTER}"
 
@@ -65,7 +69,9 @@ class Claim:
     people: Mapping[int, Addressee] = field(default_factory=dict)
 
 
-def claim(*, channel: str, lane: int | None, provider: str, now: datetime, limit: int) -> Claim:
+def claim(
+    *, channel: str, lane: int | None, provider: str, now: datetime, limit: int, fence: Fence | None = None
+) -> Claim:
     """
     Take up to `limit` due messages of one lane. Two workers never get the same row; nobody waits for a lock.
 
@@ -73,14 +79,19 @@ def claim(*, channel: str, lane: int | None, provider: str, now: datetime, limit
 
     Args:
         lane: None for the suspects instead: messages in the hands of several workers when those died.
+        fence: the ledger as it was found; from an older copy of it nothing is taken.
     """
     taken = Claim(secrets.token_hex(16), now + LEASE)
     parameters = {
         "channel": channel, "lane": lane, "provider": provider, "limit": limit, "token": taken.token,
         "now": _moment(now), "until": _moment(taken.until),
     }  # fmt: skip
+    if fence:
+        book = Ledger._meta.get_field("book").get_db_prep_value(fence.book, connection)
+        parameters |= {"book": book, "beat": fence.beat}
     sql = _CLAIM.format(
         which=_SUSPECTS if lane is None else _LANE,
+        may=f"{_NOT_HELD} AND {_SAME_BOOK}" if fence else _NOT_HELD,
         lock="FOR UPDATE OF m SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else "",
     )
     with connection.cursor() as cursor:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from messaging.channels.base import AccountRefused, Failure, NeverSent, RateLimited, Uncertain
-from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState
+from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState, Restoration
 
 Breaker = ProviderState.Breaker
 
@@ -30,10 +30,13 @@ PAUSE = timedelta(seconds=30)  # when a provider says "slow down" and not for ho
 
 
 def open_channels(*, due_by: datetime | None = None) -> list[ChannelSettings]:
-    """The channels that may send at all now; with `due_by`, only those with work by then. None while all is stopped."""
+    """
+    The channels that may send at all now; with `due_by`, only those with work by then. None while all is stopped, or
+    held since the database was restored.
+    """
     if not MessagingSettings.current().sending_on:
         return []
-    channels = ChannelSettings.objects.filter(is_on=True).select_related("flow")
+    channels = ChannelSettings.objects.filter(~Exists(Restoration.objects.open()), is_on=True).select_related("flow")
     if due_by is not None:
         due = Message.objects.in_line().filter(channel=OuterRef("channel"), due_at__lte=due_by)
         channels = channels.filter(Exists(due))
@@ -43,6 +46,7 @@ def open_channels(*, due_by: datetime | None = None) -> list[ChannelSettings]:
 _IS_ON = """
 SELECT 1 FROM messaging_channelsettings, messaging_messagingsettings
 WHERE messaging_channelsettings.id = %s AND is_on AND sending_on
+  AND NOT EXISTS (SELECT 1 FROM messaging_restoration WHERE ended_at IS NULL)
 """
 
 

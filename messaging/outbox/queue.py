@@ -18,7 +18,7 @@ from crm.models import Channel, Customer, Shop, Topic
 from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, Message, Template
 from messaging.models.suppression import hash_address
-from messaging.outbox import announce, policy
+from messaging.outbox import announce, policy, restores
 from messaging.outbox.facts import Wishes
 from messaging.outbox.ways import Way, choose
 
@@ -51,6 +51,8 @@ class MessageRequest:
         dedupe_key: names the intent, e.g. "enrolment:12:ask:1". The same key again is the same message.
         cause: JSON shown to staff and told with every fact, e.g. {"kind": "flow", "flow": slug, "enrolment": 12}.
         not_before, expires_at: aware; not sent earlier, of no use from then on.
+        meant_at: when its cause asked for it, if not now: a step taken late, a fact told late. In a database that was
+            restored it may have gone out then; see messaging.outbox.restores.
         priority: of one customer's messages on one channel the higher goes first, and gets the room under a cap.
     """
 
@@ -66,6 +68,7 @@ class MessageRequest:
     cause: Mapping[str, Any] = field(default_factory=dict)
     not_before: datetime | None = None
     expires_at: datetime | None = None
+    meant_at: datetime | None = None
     over_cap: Literal["skip", "hold"] = "skip"
     priority: int = 0
     is_literal: bool = False
@@ -81,7 +84,7 @@ def queue_messages(requests: Sequence[MessageRequest], *, now: datetime) -> list
 
     Whether a message may go out is asked when it is sent. Only what can never be sent is decided here: we have no
     address (withheld, "unreachable"), or there is no such template (failed, "no_template"); the row says so, and the
-    caller goes on.
+    caller goes on. What may have gone out before the database was restored is left to a person (unclear, "restored").
 
     Returns:
         One message per request, in order; for a known dedupe key the message of that time, untouched.
@@ -100,9 +103,10 @@ def queue_messages(requests: Sequence[MessageRequest], *, now: datetime) -> list
         found = Message.objects.filter(dedupe_key__in=known).select_related("topic", "template")
         by_key.update((message.dedupe_key, message) for message in found)
     ended = [message for message in new if message.state != Message.State.QUEUED]
-    if ended:
+    known_fate = [message for message in ended if message.state != Message.State.UNKNOWN_FINAL]
+    if known_fate:
         tell = {Message.State.WITHHELD: announce.withheld, Message.State.FAILED: announce.failed}
-        log.record_many([tell[Message.State(message.state)](message, now) for message in ended], now=now)
+        log.record_many([tell[Message.State(message.state)](message, now) for message in known_fate], now=now)
     if len(ended) < len(new):
         bell.ring(BELL)
     return [by_key[request.dedupe_key] for request in requests]
@@ -142,6 +146,7 @@ class Desk:
         live = Template.objects.filter(slug__in=slugs, versions__published_at__isnull=False).distinct()
         self._templates = {(template.slug, template.channel): template for template in live if slugs}
         self._wishes = self._wishes_of(requests)
+        self._lost = restores.lost() if any(request.meant_at for request in requests) else ()
 
     def row(self, request: MessageRequest, now: datetime) -> Message:
         """The ledger row for one request, not saved."""
@@ -178,6 +183,11 @@ class Desk:
             unreachable = way.fault == Reason.UNREACHABLE
             message.state = Message.State.WITHHELD if unreachable else Message.State.FAILED
             message.reason, message.ended_at = way.fault, now
+        elif request.meant_at and (lost := restores.when_lost(request.meant_at, self._lost)):
+            message.planned_at = request.meant_at
+            if not lost.is_open:
+                message.state, message.reason = Message.State.UNKNOWN_FINAL, Reason.RESTORED
+                message.cleared_at, message.ended_at = request.meant_at, now
         return message
 
     def _check(self, request: MessageRequest) -> tuple[_Person, Topic]:

@@ -26,6 +26,7 @@ from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, Message
 from messaging.outbox import announce
 from messaging.outbox.claims import LEASE
+from messaging.outbox.holding import NEVER
 from messaging.outbox.results import MAX_ATTEMPTS, back_off
 
 logger = logging.getLogger("waymark.outbox")
@@ -39,7 +40,7 @@ PATIENCE = timedelta(minutes=15)
 
 _FIELDS = (
     "state", "reason", "detail", "due_at", "attempts", "crashes", "wire_at", "cleared_at", "unknown_at", "ended_at",
-    "sent_at", "provider_reference", "lease_token", "lease_until",
+    "sent_at", "provider_reference", "lease_token", "lease_until", "expires_at",
 )  # fmt: skip
 
 
@@ -76,6 +77,8 @@ def resolve_unclear(message: Message, *, verdict: str, actor: User, now: datetim
         row.state, row.sent_at, row.reason = State.SENT, row.sent_at or row.wire_at or now, ""
         log.record_many([announce.sent(row, now)], now=now)
     else:
+        if row.reason == Reason.EXPIRED:
+            row.expires_at = None
         row.state, row.due_at, row.reason = State.QUEUED, now, ""
         row.wire_at = row.cleared_at = row.ended_at = None
         row.attempts = row.crashes = 0
@@ -149,11 +152,12 @@ def _decide(ids: Sequence[int], change: Callable[[Message], None], now: datetime
 
 def _repeat(message: Message, key_life: timedelta, now: datetime) -> None:
     """Send it again under the same key, as long as the provider remembers the key and it makes sense."""
-    is_remembered = message.wire_at is not None and message.wire_at + key_life > now
-    if not is_remembered or message.attempts >= MAX_ATTEMPTS or message.crashes >= POISON_AFTER:
+    forgotten_at = message.wire_at + key_life if message.wire_at else now
+    if forgotten_at <= now or message.attempts >= MAX_ATTEMPTS or message.crashes >= POISON_AFTER:
         return _give_up(message, now)
-    message.state, message.due_at, message.unknown_at = State.QUEUED, now + back_off(message), None
-    return None
+    # Quiet hours, or a long line, may outlast the key; it is of no use then.
+    message.expires_at = min(message.expires_at or forgotten_at, forgotten_at)
+    return _put_in_line(message, now)
 
 
 def _looked_up(message: Message, found: Mapping[str, str], now: datetime) -> None:
@@ -165,8 +169,18 @@ def _looked_up(message: Message, found: Mapping[str, str], now: datetime) -> Non
     elif message.crashes >= POISON_AFTER:
         message.state, message.reason, message.ended_at = State.DEAD, Reason.POISON, now
     else:
-        message.state, message.due_at = State.QUEUED, now + back_off(message)
         message.wire_at = message.cleared_at = None
+        _put_in_line(message, now)
+
+
+def _put_in_line(message: Message, now: datetime) -> None:
+    """Where it stood: behind those that are due, or held back until somebody lets it go."""
+    message.state, message.unknown_at = State.QUEUED, None
+    if message.planned_at >= NEVER:
+        message.due_at, message.reason = NEVER, Reason.PAUSED
+    else:
+        message.due_at = now + back_off(message)
+        message.reason = "" if message.reason == Reason.RESTORED else message.reason
 
 
 def _give_up(message: Message, now: datetime) -> None:

@@ -13,9 +13,10 @@ from crm.lib.vault import CannotUnseal
 from messaging.channels import registry
 from messaging.channels.base import Provider
 from messaging.models import ChannelSettings, Message
-from messaging.outbox import claims, flow
+from messaging.outbox import claims, flow, restores
 from messaging.outbox.delivery import Delivery
 from messaging.outbox.facts import Rules
+from messaging.outbox.restores import Fence
 
 logger = logging.getLogger("waymark.outbox")
 
@@ -32,6 +33,9 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
     "held" are those that wait for a reason, such as quiet hours. Several workers may call this at once.
     """
     counts: Counter[str] = Counter()
+    fence = restores.look(now=now)
+    if fence is None:
+        return counts  # the database was restored: a person decides
     deadline = time.monotonic() + BUDGET
     channels = flow.open_channels(due_by=now)
     rules: Rules | None = None
@@ -40,7 +44,7 @@ def send_due(*, now: datetime, limit: int) -> Counter[str]:
         share = max((limit - counts.total()) // len(channels), 1)
         for channel in list(channels):
             provider = _provider(channel)
-            claim = provider and _claim(channel, provider, share, now)
+            claim = provider and _claim(channel, provider, share, fence, now)
             if not provider or not claim:
                 channels.remove(channel)
                 continue
@@ -60,7 +64,9 @@ def next_due_at() -> datetime | None:
     return found
 
 
-def _claim(channel: ChannelSettings, provider: Provider, share: int, now: datetime) -> claims.Claim | None:
+def _claim(
+    channel: ChannelSettings, provider: Provider, share: int, fence: Fence, now: datetime
+) -> claims.Claim | None:
     """A batch of the channel as large as its provider will take now; None when there is nothing to do."""
     granted = flow.reserve(channel, min(share, provider.traits.batch), now)
     if not granted:
@@ -72,6 +78,7 @@ def _claim(channel: ChannelSettings, provider: Provider, share: int, now: dateti
             provider=channel.provider,
             now=now,
             limit=1 if lane is None else granted,
+            fence=fence,
         )
         if claim.messages:
             flow.refund(channel, granted - len(claim.messages))

@@ -94,6 +94,7 @@ def run(**options) -> str:
     return out.getvalue()
 
 
+@pytest.mark.django_db
 def test_the_command_does_one_round(rounds):
     assert run() == (
         "reactions 0, late 0, segments 0, steps 3, broadcasts 0, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"
@@ -101,6 +102,7 @@ def test_the_command_does_one_round(rounds):
     assert len(rounds) == 1
 
 
+@pytest.mark.django_db
 def test_until_idle_goes_on_until_a_round_finds_nothing(rounds):
     assert run(until_idle=True) == (
         "reactions 0, late 0, segments 0, steps 6, broadcasts 0, reconciled 0, heard 0, messages 0, calls 0, judged 0\n"

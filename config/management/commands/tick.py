@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from config.ticks import tick
+from messaging.outbox import restores
 
 
 class Command(BaseCommand):
@@ -23,6 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, until_idle: bool, now: str | None, **options: Any) -> None:
         pretended = self._pretended(now) if now else None
         done: Counter[str] = Counter()
+        if pretended is None:
+            restores.beat(now=timezone.now())
         while True:
             counts = tick(pretended or timezone.now())
             done.update(counts)

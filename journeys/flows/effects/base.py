@@ -16,13 +16,14 @@ E = TypeVar("E", bound=Effect)
 
 @dataclass(frozen=True, slots=True)
 class Order(Generic[E]):
-    """One effect of one visit of one run."""
+    """One effect of one visit of one run, which was due at `due_at`, or woken then."""
 
     flow: Flow
     run: Enrolment
     step: str
     visit: int
     effect: E
+    due_at: datetime
 
     @property
     def key(self) -> str:

@@ -31,5 +31,6 @@ def _request(order: Order[SendMessage]) -> MessageRequest:
             "visit": order.visit,
         },
         expires_at=effect.expires_at,
+        meant_at=order.due_at,
         over_cap=effect.over_cap,
     )  # fmt: skip

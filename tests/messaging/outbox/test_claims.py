@@ -1,6 +1,7 @@
 from datetime import timedelta
 from threading import Event as Signal
 from threading import Thread
+from uuid import UUID
 
 import pytest
 from django.db import connection, connections, transaction
@@ -139,14 +140,18 @@ def test_two_workers_never_decide_on_one_customers_promotions_at_once() -> None:
 )
 def test_claiming_reads_only_the_indexes_made_for_it(which: str, index: str) -> None:
     a_log_of_many_messages()
-    sql = claims._CLAIM.format(which=which, lock="FOR UPDATE OF m SKIP LOCKED")
-    values = {"channel": "sms", "lane": 0, "provider": "x", "limit": 9, "token": "t", "now": NOON, "until": NOON}
+    may = f"{claims._NOT_HELD} AND {claims._SAME_BOOK}"
+    sql = claims._CLAIM.format(which=which, may=may, lock="FOR UPDATE OF m SKIP LOCKED")
+    values = {
+        "channel": "sms", "lane": 0, "provider": "x", "limit": 9, "token": "t", "now": NOON, "until": NOON,
+        "book": UUID(int=1), "beat": 0,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {sql}", values)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert index in plan
     assert "message_line" in plan
-    assert "Seq Scan" not in plan
+    assert "Seq Scan on messaging_message" not in plan
 
 
 def a_log_of_many_messages() -> None:
