@@ -56,6 +56,7 @@ class TurnShape(Shape):
     author = serializers.ChoiceField(choices=TicketMessage.Author.choices)
     channel = serializers.CharField()
     body = serializers.CharField()
+    gone = serializers.CharField(help_text='why its words are not there any more: taken_back, aged; "" when they are')
     attachments = AttachmentShape(many=True)
     created_at = serializers.DateTimeField()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from crm.events.signals import events_recorded
 from crm.events.types import EventDraft
@@ -90,6 +91,18 @@ def gathered(*, now: datetime) -> Iterator[None]:
 def record(draft: EventDraft, *, now: datetime) -> Event | None:
     """Store one fact; None when the log already has it."""
     return next(iter(record_many([draft], now=now)), None)
+
+
+def replace_words(events: QuerySet[Event], words: Mapping[str, str]) -> None:
+    """
+    Put other words in place of `words`, wherever one of them is all that a property of `events` says: what somebody
+    took back is not to live on in facts. Nobody is told; everything else of a fact stays for ever.
+    """
+    for event in events:
+        properties = {name: words.get(value, value) if isinstance(value, str) else value
+                      for name, value in event.properties.items()}  # fmt: skip
+        if properties != event.properties:
+            Event.objects.filter(pk=event.pk).update(properties=properties)
 
 
 def dispatch(events: Sequence[Event], *, now: datetime) -> None:

@@ -691,6 +691,7 @@ class Migration(migrations.Migration):
                 ('sender', models.CharField(blank=True, max_length=254, verbose_name='written by')),
                 ('body', models.TextField(blank=True, verbose_name='text')),
                 ('quoted', models.TextField(blank=True, verbose_name='quoted text')),
+                ('gone', models.CharField(blank=True, choices=[('taken_back', 'taken back by the customer'), ('aged', 'forgotten with age')], max_length=16, verbose_name='text gone')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
                 ('staff', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='staff')),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='crm.ticket', verbose_name='ticket')),
@@ -711,7 +712,7 @@ class Migration(migrations.Migration):
                 ('content_type', models.CharField(blank=True, max_length=100, verbose_name='type')),
                 ('size', models.PositiveBigIntegerField(verbose_name='bytes')),
                 ('file', models.FileField(blank=True, max_length=200, upload_to=crm.models.ticket.place_of, verbose_name='file')),
-                ('refusal', models.CharField(blank=True, choices=[('too_large', 'larger than 10 MB'), ('too_much', 'more than 25 MB in one letter'), ('too_many', 'more than 20 files in one letter'), ('empty', 'empty'), ('kind', 'a kind of file that is not kept'), ('lost', 'it could not be fetched')], max_length=16, verbose_name='not kept')),
+                ('refusal', models.CharField(blank=True, choices=[('too_large', 'larger than 10 MB'), ('too_much', 'more than 25 MB in one letter'), ('too_many', 'more than 20 files in one letter'), ('empty', 'empty'), ('kind', 'a kind of file that is not kept'), ('lost', 'it could not be fetched'), ('aged', 'forgotten with age')], max_length=16, verbose_name='not kept')),
                 ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='crm.ticketmessage', verbose_name='ticket message')),
             ],
             options={

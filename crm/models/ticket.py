@@ -142,6 +142,12 @@ class TicketMessage(Factual, models.Model):
         STAFF = "staff", _("staff")
         NOTE = "note", _("internal note")
 
+    class Gone(models.TextChoices):
+        """Why its words and files are not there any more."""
+
+        TAKEN_BACK = "taken_back", _("taken back by the customer")
+        AGED = "aged", _("forgotten with age")
+
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages", verbose_name=_("ticket"))
     author = models.CharField(_("author"), max_length=16, choices=Author)
@@ -154,6 +160,7 @@ class TicketMessage(Factual, models.Model):
     body = models.TextField(_("text"), blank=True)
     # The older words that a letter brings along below the new ones.
     quoted = models.TextField(_("quoted text"), blank=True)
+    gone = models.CharField(_("text gone"), max_length=16, choices=Gone, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:
@@ -205,6 +212,7 @@ class TicketAttachment(models.Model):
         EMPTY = uploads.Refusal.EMPTY.value, _("empty")
         KIND = uploads.Refusal.KIND.value, _("a kind of file that is not kept")
         LOST = "lost", _("it could not be fetched")
+        AGED = "aged", _("forgotten with age")
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     message = models.ForeignKey(

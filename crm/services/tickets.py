@@ -145,7 +145,7 @@ def receive_message(
     ticket = ticket or _open_ticket_of(customer, channel, now)
     if ticket is None:
         ticket = _open_for(
-            customer, channel, _subject(subject, body, [*(file.name for file in files), *awaited]), source, now
+            customer, channel, subject_of(subject, body, [*(file.name for file in files), *awaited]), source, now
         )
         turn = _add(ticket, Author.CUSTOMER, body, None, channel, now, now, quoted=quoted, sender=sender, files=files)
     else:
@@ -298,7 +298,7 @@ def _record(ticket: Ticket, name: str, now: datetime) -> None:
     )
 
 
-def _subject(subject: str, body: str, files: Sequence[str]) -> str:
+def subject_of(subject: str, body: str, files: Sequence[str]) -> str:
     """What to call a ticket that begins with this: a photograph alone goes by its file's name."""
     named = " ".join(clean_name(name) for name in files[:1])
     return subject.strip() or _first_words(body) or f"\N{PAPERCLIP} {named}"

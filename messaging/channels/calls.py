@@ -60,6 +60,7 @@ class Kind(StrEnum):
     WROTE = "wrote"
     FOLLOWED = "followed"  # LINE: added us as a friend, or unblocked us
     LEFT = "left"  # LINE: blocked us
+    UNSENT = "unsent"  # LINE: took a message back, the one with this message_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class InboundIn:
         to: the address of ours that they wrote to, where a channel has several.
         body: the text; "" for a picture alone.
         html: an email's HTML part, as it came: hostile.
-        message_id, references: an email's own id, and those it answers, newest last; with angle brackets.
+        message_id, references: an email's own id, and those it answers, newest last, with angle brackets; LINE's id of
+            a message, written or taken back.
         is_automatic: an out-of-office note or a bounce: kept, but nobody is to answer it.
         reply_token: with it an answer costs nothing, for a minute or so (LINE).
     """

@@ -14,7 +14,7 @@ from crm.models import Channel, Customer, Ticket, User
 from crm.services import identities, tickets
 from crm.services.identities import Identities
 from messaging.channels.calls import InboundIn, Kind
-from messaging.inbound import fetching, keywords, markup, obeying, ours, quoting, threads
+from messaging.inbound import fetching, keywords, markup, obeying, ours, quoting, taking_back, threads
 from messaging.inbound.keywords import Reading, Words
 from messaging.models import InboundMessage, MessagingSettings, Suppression
 from messaging.models.suppression import hash_address
@@ -47,21 +47,34 @@ def receive(inbound: InboundIn, *, channel: str, now: datetime) -> InboundMessag
         return InboundMessage.objects.get(provider=row.provider, provider_id=row.provider_id)
     if who is None:
         return row  # nobody to file it under: it stays in the list of inbound messages
-    if row.reading == Reading.AUTOMATIC or inbound.kind == Kind.LEFT:
-        row.customer = _known(who)
     if row.reading == Reading.AUTOMATIC:
-        pass  # kept, and that is all
-    elif inbound.kind == Kind.LEFT:
-        row.reading = Reading.LEFT
-        obeying.let_go(row, row.customer, now=now)
-    elif inbound.kind == Kind.FOLLOWED:
-        row.reading = Reading.FOLLOWED
-        row.customer = _known_from_now_on(who, row, now)
-        obeying.welcome(row, row.customer, now=now)
+        row.customer = _known(who)  # kept, and that is all
     else:
-        _hear_out(row, inbound, who, now)
+        _heed(row, inbound, who, now)
     row.save()
     return row
+
+
+def _heed(row: InboundMessage, inbound: InboundIn, who: Identities, now: datetime) -> None:
+    """Do what is to be done about what a person did."""
+    if inbound.kind == Kind.LEFT:
+        row.reading, row.customer = Reading.LEFT, _known(who)
+        obeying.let_go(row, row.customer, now=now)
+    elif inbound.kind == Kind.FOLLOWED:
+        row.reading, row.customer = Reading.FOLLOWED, _known_from_now_on(who, row, now)
+        obeying.welcome(row, row.customer, now=now)
+    elif inbound.kind == Kind.UNSENT:
+        row.reading, row.customer = Reading.UNSENT, taking_back.hold(_known(who))
+        taking_back.take_back(row)
+    elif row.channel == Channel.LINE and _was_taken_back(row, who):
+        taking_back.forget(row)
+    else:
+        _hear_out(row, inbound, who, now)
+
+
+def _was_taken_back(row: InboundMessage, who: Identities) -> bool:
+    row.customer = taking_back.hold(_known(who))
+    return taking_back.is_taken_back(row)
 
 
 def receive_text(
@@ -101,7 +114,7 @@ def _row(inbound: InboundIn, channel: str, now: datetime) -> InboundMessage:
         to_address=_line(inbound.to, 254),
         subject=_line(inbound.subject, 998),
         body=_clean(body).strip()[:longest],
-        message_id=next(iter(_ids([inbound.message_id])), ""),
+        message_id=_message_id(inbound, channel),
         references=_ids(inbound.references)[-threads.MOST_REFERENCES :],
         reply_token=inbound.reply_token[:200],
         reading=Reading.MESSAGE,
@@ -153,7 +166,7 @@ def _file(
         awaited=[file.name for file in there],
         now=now,
     )
-    row.ticket = turn.ticket
+    row.ticket, row.turn = turn.ticket, turn
     row.body = row.body or " ".join(f"[{file.name}]" for file in turn.attachments.all())
     fetching.remember(turn, there, channel=row.channel, provider=row.provider, now=now)
 
@@ -201,6 +214,12 @@ def _read(row: InboundMessage, text: str) -> Reading:
 def _has_stopped(row: InboundMessage) -> bool:
     hashes = [hash_address(row.channel, row.from_address)]
     return Suppression.objects.of(row.channel, hashes).filter(cause=Suppression.Cause.STOP).exists()
+
+
+def _message_id(inbound: InboundIn, channel: str) -> str:
+    if channel == Channel.EMAIL:
+        return next(iter(_ids([inbound.message_id])), "")
+    return _line(inbound.message_id, 255)
 
 
 def _ids(names: Sequence[str]) -> list[str]:

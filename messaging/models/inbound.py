@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Channel, Customer, Ticket, TicketAttachment
+from crm.models import Channel, Customer, Ticket, TicketAttachment, TicketMessage
 
 if TYPE_CHECKING:
     from crm.models import User
@@ -72,6 +72,7 @@ class InboundMessage(models.Model):
         FOLLOWED = "followed", _("followed us")
         LEFT = "left", _("left us")
         AUTOMATIC = "auto", _("automatic answer")
+        UNSENT = "unsent", _("taken back")
 
     channel = models.CharField(_("channel"), max_length=8, choices=Channel)
     provider = models.CharField(_("provider"), max_length=32)
@@ -81,7 +82,7 @@ class InboundMessage(models.Model):
     to_address = models.CharField(_("to"), max_length=254, blank=True)
     subject = models.CharField(_("subject"), max_length=998, blank=True)
     body = models.TextField(_("text"), blank=True)
-    # An email's own id, and those it answers, newest last; with angle brackets.
+    # An email's own id, and those it answers, newest last, with angle brackets; LINE's of a message.
     message_id = models.CharField(_("Message-ID"), max_length=255, blank=True)
     references = models.JSONField(_("References"), default=list, blank=True)
     # LINE: an answer with it costs nothing. Good once and for a minute; taken out as it is used.
@@ -92,6 +93,9 @@ class InboundMessage(models.Model):
     )
     ticket = models.ForeignKey(
         Ticket, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("ticket")
+    )
+    turn = models.ForeignKey(
+        TicketMessage, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("on the ticket")
     )
     received_at = models.DateTimeField(_("received"))
     reviewed_at = models.DateTimeField(_("reviewed"), null=True, blank=True)

@@ -26,7 +26,10 @@ from messaging.channels.calls import (
 NAME = "line"
 _WITH_CONTENT = ("image", "video", "audio", "file")
 _MESSAGE_ID = re.compile(r"[0-9]{1,40}")
-_KINDS = {"message": Kind.WROTE, "follow": Kind.FOLLOWED, "unfollow": Kind.LEFT, "postback": Kind.WROTE}
+_KINDS = {
+    "message": Kind.WROTE, "follow": Kind.FOLLOWED, "unfollow": Kind.LEFT, "postback": Kind.WROTE,
+    "unsend": Kind.UNSENT,
+}  # fmt: skip
 
 
 def hear(call: Call, *, channel_secret: str) -> Heard:
@@ -81,6 +84,9 @@ def _inbound(event: Mapping[str, Any]) -> Iterator[InboundIn]:
         happened_at = datetime.fromtimestamp(at / 1000, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise UnreadableCall("a timestamp is no time") from error
+    message_id = _text(_object(event, "unsend"), "messageId") or _text(_object(event, "message"), "id")
+    if kind == Kind.UNSENT and not _MESSAGE_ID.fullmatch(message_id):
+        raise UnreadableCall("an unsend event needs the messageId")
     files = list(_files(event))
     yield InboundIn(
         provider=NAME,
@@ -90,6 +96,7 @@ def _inbound(event: Mapping[str, Any]) -> Iterator[InboundIn]:
         at=happened_at,
         kind=kind,
         body="" if files else _body(event),
+        message_id=message_id if _MESSAGE_ID.fullmatch(message_id) else "",
         files_there=files,
         reply_token=_text(event, "replyToken"),
     )

@@ -6,12 +6,13 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.db import connection
 
-from crm.models import Customer, Event, State, Ticket, TicketMessage
-from messaging.channels.calls import FileIn, InboundIn, Kind
+from crm.models import Customer, Event, State, Ticket, TicketAttachment, TicketMessage
+from messaging.channels.calls import FileIn, FileThere, InboundIn, Kind
 from messaging.inbound.receive import receive
-from messaging.models import ChannelSettings, InboundMessage, Message, Suppression
+from messaging.models import ChannelSettings, FileToFetch, InboundMessage, Message, ProviderCall, Suppression
 from messaging.outbox.sender import send_due
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.messaging import MessageFactory, opt_in
@@ -129,3 +130,95 @@ def test_messages_that_arrive_together_are_on_one_ticket() -> None:
         list(pool.map(deliver, range(6)))
     assert Ticket.objects.count() == 1
     assert sorted(TicketMessage.objects.values_list("body", flat=True)) == [f"Line {number}" for number in range(6)]
+
+
+# --- Taken back -----------------------------------------------------------------------------------
+
+
+def wrote(body: str = "My card is 4111", number: int = 1, **values: Any) -> InboundMessage:
+    return hear(number=number, body=body, message_id="444", **values)
+
+
+def took_back(number: int = 2, **values: Any) -> InboundMessage:
+    return hear(Kind.UNSENT, number=number, minutes=1, message_id="444", **values)
+
+
+def everything_kept() -> str:
+    """All that we have of anybody's words."""
+    kept: list[object] = []
+    for model in (InboundMessage, TicketMessage, Ticket, Ticket.history.model, Event, ProviderCall, TicketAttachment):
+        kept += model._default_manager.values()
+    return repr(kept)
+
+
+def a_call(body: str) -> None:
+    ProviderCall.objects.create(
+        channel="line", provider="line", what="hook", method="POST", body=body.encode(), received_at=NOON,
+        processed_at=NOON, retry_at=NOON,
+    )  # fmt: skip
+
+
+def test_what_is_taken_back_is_forgotten_everywhere_and_the_ticket_says_so(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    a_call('{"events":[{"message":{"id":"444","text":"My card is 4111"}}]}')
+    a_call('{"events":[{"message":{"id":"445","text":"Hello"}}]}')
+    row = wrote(files=[FileIn("card-4111.png", "image/png", b"\x89PNG\r\n\x1a\n")])
+    place = TicketAttachment.objects.get().file.name
+    assert "4111" in everything_kept()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        unsent = took_back()
+
+    assert "4111" not in everything_kept()
+    turn = TicketMessage.objects.get()
+    assert (turn.gone, turn.body, turn.ticket.subject) == ("taken_back", "", "Message taken back")
+    row.refresh_from_db()
+    assert (row.reading, row.body, row.turn) == ("unsent", "", turn)
+    assert (unsent.reading, unsent.customer, unsent.ticket) == ("unsent", row.customer, None)
+    assert not default_storage.exists(place)
+    assert [bytes(call.body)[:10] for call in ProviderCall.objects.order_by("pk")] == [b"", b'{"events":']
+    assert len(facts("Ticket Message Received")) == 1  # that they wrote stays true
+
+
+def test_only_the_turn_that_was_taken_back_goes() -> None:
+    wrote("Is it there?", number=8)
+    InboundMessage.objects.update(message_id="443")
+    wrote(number=9, minutes=1)
+    took_back(number=10)
+    assert [turn.body for turn in TicketMessage.objects.all()] == ["Is it there?", ""]
+    assert Ticket.objects.get().subject == "Is it there?"
+
+
+def test_taken_back_twice_is_taken_back_once() -> None:
+    wrote()
+    took_back()
+    took_back()
+    took_back(number=3)
+    assert TicketMessage.objects.get().gone == "taken_back"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_message_that_was_taken_back_before_it_came_opens_nothing(is_known: bool) -> None:
+    ploy = CustomerFactory.create(line_id=FRIEND) if is_known else None
+    a_call('{"events":[{"message":{"id":"444","text":"My card is 4111"}}]}')
+    took_back()
+    row = wrote(files_there=[FileThere("444", "image")])
+    assert (row.reading, row.body, row.ticket, row.customer) == ("unsent", "", None, ploy)
+    assert "4111" not in everything_kept()
+    assert not Ticket.objects.exists()
+    assert not FileToFetch.objects.exists()
+
+
+def test_nobody_takes_back_what_somebody_else_wrote() -> None:
+    wrote()
+    took_back(from_address="Usomebody")
+    assert TicketMessage.objects.get().body == "My card is 4111"
+
+
+def test_a_picture_that_is_still_to_be_fetched_is_not_fetched() -> None:
+    wrote("", files_there=[FileThere("444", "image")])
+    assert FileToFetch.objects.count() == 1
+    took_back()
+    assert not FileToFetch.objects.exists()
+    assert not TicketAttachment.objects.exists()

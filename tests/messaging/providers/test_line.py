@@ -289,7 +289,6 @@ class TestEvents:
             event(source={"type": "group", "groupId": "C1", "userId": USER}),
             event(source={"type": "room", "roomId": "R1"}),
             event(source={"type": "user"}),
-            event("unsend", unsend={"messageId": "1"}),
             event("join", source={"type": "group", "groupId": "C1"}),
             event("something new"),
             "no event",
