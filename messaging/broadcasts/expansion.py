@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,9 @@ from crm.lib.among import among
 from messaging.broadcasts import audience, pace
 from messaging.broadcasts.audience import Place
 from messaging.models import Broadcast, BroadcastRecipient, BroadcastVariant
+from messaging.outbox import restores
 from messaging.outbox.queue import MessageRequest, queue_messages
+from messaging.outbox.restores import Lost
 
 BATCH = 1_000
 
@@ -68,7 +70,9 @@ def _enlist_with_messages(broadcast: Broadcast, places: Sequence[Place], now: da
     False, and nothing is written, when somebody is on the list already, since two records became one meanwhile: they
     may not get a second message.
     """
-    requests = _requests(broadcast, [(place.customer_id, _number(broadcast, place.variant), now) for place in places])
+    requests = _requests(
+        broadcast, [(place.customer_id, _number(broadcast, place.variant), place.due_at, now) for place in places]
+    )
     with transaction.atomic():
         messages = queue_messages(requests, now=now)
         are_these, ids = among("id", [message.pk for message in messages])
@@ -84,6 +88,7 @@ class _Turn:
     pk: int
     customer_id: int
     variant: int
+    due_at: datetime
 
 
 def queue_batch(broadcast: Broadcast, *, now: datetime, limit: int = BATCH) -> int:
@@ -104,7 +109,10 @@ def queue_batch(broadcast: Broadcast, *, now: datetime, limit: int = BATCH) -> i
     meant = [turn for turn in turns if turn.customer_id in staying]
     slots = pace.slots(broadcast, len(meant), now)
     messages = queue_messages(
-        _requests(broadcast, [(turn.customer_id, turn.variant, at) for turn, at in zip(meant, slots, strict=True)]),
+        _requests(
+            broadcast,
+            [(turn.customer_id, turn.variant, turn.due_at, at) for turn, at in zip(meant, slots, strict=True)],
+        ),
         now=now,
     )
     rows: list[dict[str, Any]] = [
@@ -134,8 +142,8 @@ def _next_turns(broadcast: Broadcast, now: datetime, limit: int) -> list[_Turn]:
     rows = broadcast.recipients.filter(state=State.WAITING, due_at__lte=now)
     if broadcast.winner is None:
         rows = rows.filter(variant__isnull=False)
-    found = rows.order_by("due_at", "pk").values_list("pk", "customer_id", "variant")[:limit]
-    return [_Turn(pk, customer, _number(broadcast, variant)) for pk, customer, variant in found]
+    found = rows.order_by("due_at", "pk").values_list("pk", "customer_id", "variant", "due_at")[:limit]
+    return [_Turn(pk, customer, _number(broadcast, variant), due_at) for pk, customer, variant, due_at in found]
 
 
 def _staying(broadcast: Broadcast, turns: Sequence[_Turn], now: datetime) -> set[int]:
@@ -146,10 +154,32 @@ def _staying(broadcast: Broadcast, turns: Sequence[_Turn], now: datetime) -> set
     return set(audience.people(broadcast, now=now, among=ids).values_list("pk", flat=True))
 
 
-def _requests(broadcast: Broadcast, meant: Iterable[tuple[int, int, datetime]]) -> list[MessageRequest]:
-    """For (customer, number of the text, when their turn is)."""
+def _requests(broadcast: Broadcast, meant: Iterable[tuple[int, int, datetime, datetime]]) -> list[MessageRequest]:
+    """For (customer, number of the text, when their turn came, when it may go out)."""
     wordings = {text.number: wording(broadcast, text) for text in broadcast.variants.all()}
-    return [wordings[number](customer_id, at) for customer_id, number, at in meant]
+    lost = restores.lost()
+    return [
+        replace(wordings[number](customer_id, at), meant_at=_in_lost_time(broadcast, due_at, lost))
+        if lost
+        else wordings[number](customer_id, at)
+        for customer_id, number, due_at, at in meant
+    ]
+
+
+def _in_lost_time(broadcast: Broadcast, due_at: datetime, among: Iterable[Lost]) -> datetime | None:
+    """
+    A moment that the database has lost in which somebody whose turn came at `due_at` may have been written to: they
+    waited on the list then, or the whole broadcast begins for the second time.
+    """
+    for lost in among:
+        begins_anew = (
+            broadcast.starts_at is not None
+            and broadcast.started_at is not None
+            and broadcast.starts_at <= lost.until < broadcast.started_at
+        )
+        if due_at <= lost.until or begins_anew:
+            return max(lost.since, min(due_at, lost.until))
+    return None
 
 
 def wording(broadcast: Broadcast, text: BroadcastVariant) -> Callable[[int, datetime], MessageRequest]:
