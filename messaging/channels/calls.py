@@ -76,6 +76,8 @@ class InboundIn:
         html: an email's HTML part, as it came: hostile.
         message_id, references: an email's own id, and those it answers, newest last, with angle brackets; LINE's id of
             a message, written or taken back.
+        posted_by: an address that nobody reads, when a form on the web wrote for `from_address`, as whoever filled it
+            in says: anybody can, so that no word in it opts anybody out.
         is_automatic: an out-of-office note or a bounce: kept, but nobody is to answer it.
         reply_token: with it an answer costs nothing, for a minute or so (LINE).
     """
@@ -95,6 +97,7 @@ class InboundIn:
     files: Sequence[FileIn] = ()
     files_there: Sequence[FileThere] = ()
     is_automatic: bool = False
+    posted_by: str = ""
     reply_token: str = ""
 
 

@@ -125,7 +125,7 @@ def _row(inbound: InboundIn, channel: str, now: datetime) -> InboundMessage:
 def _hear_out(row: InboundMessage, inbound: InboundIn, who: Identities, now: datetime) -> None:
     """Somebody wrote: a keyword, or something for a person to read."""
     words = quoting.fold(row.body) if row.channel == Channel.EMAIL else quoting.Words(row.body)
-    row.reading = _read(row, words.new)
+    row.reading = Reading.MESSAGE if inbound.posted_by else _read(row, words.new)
     to_ticket = threads.ticket_written_to(row.to_address) if row.channel == Channel.EMAIL else None
     if row.reading in (Reading.STOP, Reading.START, Reading.HELP):
         row.customer = _known_from_now_on(who, row, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,9 @@ from messaging.texts import charsets
 _ID = re.compile(r"<[^<>\s]+>")
 # RFC 3834, and what answering machines say that do not know it.
 _MACHINES = re.compile(r"^(mailer-daemon|postmaster|(no|do-?not)[-_]?reply|bounces?([-+=].*)?)@", re.IGNORECASE)
+# Of these, whose letters a person may have had sent by filling in a form.
+_FORMS = re.compile(r"^((no|do-?not)[-_]?reply|wordpress)@", re.IGNORECASE)
+_LONGEST_ID = 200
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
 # No person's mail program writes these.
 _OF_MACHINES = ("X-Autoreply", "X-Autorespond", "X-Failed-Recipients", "List-Id")
@@ -26,12 +29,14 @@ _NAMES = {"text/calendar": "invite.ics", "message/rfc822": "message.eml"}
 def read_letter(event: Any, *, provider: str, now: datetime) -> InboundIn:
     """The letter; `from_address` is "" when it names no sender."""
     message = event.message
-    address, name = _sender(message)
+    posted_by, (address, name) = "", _sender(message)
     message_id = next(iter(_ids(message["Message-ID"])), "")
     texts, pages, files, there = _contents(message)
+    if person := _person_behind(message, address):
+        posted_by, (address, name) = address, person
     return InboundIn(
         provider=provider,
-        provider_id=_own_id(message_id, event),
+        provider_id=_own_id(message_id, event, (address, *texts, *pages, *(file.content for file in files))),
         from_address=address,
         from_name=name,
         to=str(message.envelope_recipient or next(iter(_addresses(message, "To")), ("", ""))[0]),
@@ -44,12 +49,24 @@ def read_letter(event: Any, *, provider: str, now: datetime) -> InboundIn:
         files=files,
         files_there=there,
         is_automatic=_is_automatic(message, address),
+        posted_by=posted_by,
     )
 
 
 def _sender(message: Any) -> tuple[str, str]:
     """Address and name: the first of several, else whom the envelope names; empty for nobody."""
     return next(iter(_addresses(message, "From")), (_bare(message.envelope_sender), ""))
+
+
+def _person_behind(message: Any, sender: str) -> tuple[str, str] | None:
+    """
+    Address and name of who filled in a contact form, whose letters come from an address that nobody reads: the one
+    that they ask to answer. None for any other letter, and where several are asked for or a machine is.
+    """
+    asked = _addresses(message, "Reply-To")
+    if not _FORMS.match(sender) or len(asked) != 1 or _MACHINES.match(asked[0][0]):
+        return None
+    return asked[0]
 
 
 def _addresses(message: Any, header: str) -> list[tuple[str, str]]:
@@ -66,10 +83,25 @@ def _bare(path: object) -> str:
     return str(path or "").strip().removeprefix("<").removesuffix(">")
 
 
-def _own_id(message_id: str, event: Any) -> str:
-    """The letter's own id, since services tell of one letter under several; else the service's."""
-    own = message_id or str(event.event_id or "") or hashlib.sha256(event.message.as_bytes()).hexdigest()
-    return own if len(own) <= 200 else hashlib.sha256(own.encode(errors="replace")).hexdigest()
+def _own_id(message_id: str, event: Any, said: Iterable[str | bytes]) -> str:
+    """
+    The letter's own id, since services tell of one letter under several; else the service's.
+
+    With it who wrote and what: there are programs that give one Message-ID to all they write.
+    """
+    if not message_id:
+        own = str(event.event_id or "") or hashlib.sha256(event.message.as_bytes()).hexdigest()
+        return own if len(own) <= _LONGEST_ID else _digest([own])
+    own = f"{message_id} {_digest(said)[:32]}"
+    return own if len(own) <= _LONGEST_ID else _digest([own])
+
+
+def _digest(parts: Iterable[str | bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part if isinstance(part, bytes) else part.encode(errors="replace")
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()
 
 
 def _ids(header: Any) -> list[str]:

@@ -257,3 +257,24 @@ class TestFiles:
         assert row.ticket is not None
         assert row.ticket.subject == "\N{PAPERCLIP} leak.png"
         assert row.ticket.messages.get().body == ""
+
+
+class TestForms:
+    """Letters that a form on the web wrote for whoever filled it in."""
+
+    def test_they_open_a_ticket_of_that_person(self) -> None:
+        row = letter(from_address="mali@example.com", from_name="Mali", posted_by="noreply@forms.example")
+        assert row.ticket is not None
+        assert (row.customer, row.ticket.customer.email) == (Customer.objects.get(), "mali@example.com")
+
+    def test_a_word_in_one_opts_nobody_out(self, ploy: Customer) -> None:
+        row = letter("STOP", subject="unsubscribe", posted_by="noreply@forms.example")
+        assert (row.reading, row.ticket is not None) == ("message", True)
+        assert not Suppression.objects.exists()
+        assert not Message.objects.exists()
+
+    def test_one_that_wants_ourselves_answered_opens_nothing(self) -> None:
+        ChannelSettings.objects.filter(channel="email").update(sender="Shop <hello@shop.example>")
+        row = letter(from_address="hello@shop.example", posted_by="noreply@forms.example")
+        assert (row.reading, row.ticket) == ("auto", None)
+        assert not Customer.objects.exists()

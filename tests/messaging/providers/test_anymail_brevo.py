@@ -33,7 +33,7 @@ class TestBrevoLetters:
         (inbound,) = service("brevo").hear(self.letter(), now=AT).inbound
         assert (inbound.from_address, inbound.from_name) == ("ploy@example.com", "Ploy Dee")
         assert (inbound.to, inbound.subject) == ("t-1@reply.shop.example", "Hi")
-        assert (inbound.provider_id, inbound.body, inbound.html) == ("<m3@example.com>", "Hello", "<p>Hello</p>")
+        assert (inbound.message_id, inbound.body, inbound.html) == ("<m3@example.com>", "Hello", "<p>Hello</p>")
         assert inbound.references == ["<a@x.example>"]
         assert inbound.files == []
         assert inbound.files_there == [FileThere("tok/1", "ใบเสร็จ.pdf"), FileThere("tok2", "file")]

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -20,7 +20,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from messaging.channels import registry
 from messaging.channels.base import News, Provider
-from messaging.channels.calls import BadSignature, Call, NoSuchDoor, Refused, StaleCall, UnreadableCall, What
+from messaging.channels.calls import BadSignature, Call, InboundIn, NoSuchDoor, Refused, StaleCall, UnreadableCall, What
 from messaging.models import ChannelSettings, InboundMessage, ProviderCall, Receipt, RefusedCalls, Suppression
 from messaging.providers.anymail.provider import AnymailProvider
 from tests.factories.messaging import MessageFactory
@@ -135,16 +135,24 @@ def mailgun_letter(at: datetime = AT, **more: Any) -> Call:
     return call(encode_multipart(BOUNDARY, form), What.INBOUND, MULTIPART_CONTENT)
 
 
+def somebody_elses(own_id: Callable[..., str]) -> str:
+    headers = [["From", "mali@example.com"], ["Message-Id", "<m1@example.com>"]]
+    return own_id(**{"message-headers": json.dumps(headers)})
+
+
+def form_letter(*headers: list[str], sender: str = "noreply@forms.example") -> InboundIn:
+    said = json.dumps([["From", f"Contact form <{sender}>"], ["Message-Id", "<f1@forms.example>"], *headers])
+    (inbound,) = mailgun().hear(mailgun_letter(sender=sender, **{"message-headers": said}), now=AT).inbound
+    return inbound
+
+
 class TestMailgunLetters:
     def test_a_letter_is_read_whole(self) -> None:
         file = SimpleUploadedFile("slip.pdf", b"%PDF\x00\xff", "application/pdf")
         letter = mailgun_letter(**{"attachment-count": "1", "attachment-1": file})
         (inbound,) = mailgun().hear(letter, now=AT).inbound
-        assert (inbound.provider, inbound.provider_id, inbound.message_id) == (
-            "anymail",
-            "<m1@example.com>",
-            "<m1@example.com>",
-        )
+        assert (inbound.provider, inbound.message_id) == ("anymail", "<m1@example.com>")
+        assert inbound.provider_id.startswith("<m1@example.com> ")
         assert (inbound.from_address, inbound.from_name) == ("ploy@example.com", "Ploy Dee")
         assert (inbound.to, inbound.subject) == ("t-1@reply.shop.example", "Where is it?")
         assert (inbound.body, inbound.html) == ("Hello\u0e01", "<p>Hello</p>")
@@ -168,6 +176,56 @@ class TestMailgunLetters:
     def test_a_person_may_say_that_they_are_none(self) -> None:
         (inbound,) = mailgun().hear(mailgun_letter(headers=[["Auto-Submitted", "no"]]), now=AT).inbound
         assert inbound.is_automatic is False
+
+    def test_a_letter_that_is_delivered_again_has_the_same_id_and_another_has_not(self) -> None:
+        def own_id(**more: Any) -> str:
+            (inbound,) = mailgun().hear(mailgun_letter(**more), now=AT).inbound
+            return inbound.provider_id
+
+        again = mailgun_letter(at=AT + timedelta(minutes=2), recipient="hello@shop.example")
+        (delivered_again,) = mailgun().hear(again, now=AT).inbound
+        assert delivered_again.provider_id == own_id()
+        ids = {own_id(), own_id(**{"body-plain": "Another"}), own_id(**{"body-html": "<p>Another</p>"})}
+        file = SimpleUploadedFile("slip.pdf", b"%PDF", "application/pdf")
+        ids |= {own_id(**{"attachment-count": "1", "attachment-1": file}), somebody_elses(own_id)}
+        assert len(ids) == 5
+        assert max(map(len, ids)) <= 200
+
+    def test_a_form_on_the_web_writes_for_whoever_is_to_be_answered(self) -> None:
+        letter = form_letter(["Reply-To", "Khun Mali <mali@example.com>"])
+        assert (letter.from_address, letter.from_name, letter.posted_by) == (
+            "mali@example.com", "Khun Mali", "noreply@forms.example",
+        )  # fmt: skip
+        assert letter.is_automatic is False
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [],
+            [["Reply-To", "a@example.com, b@example.com"]],
+            [["Reply-To", "no-reply@example.com"]],
+            [["Reply-To", "mailer-daemon@example.com"]],
+            [["Reply-To", "nobody at all"]],
+        ],
+    )
+    def test_a_form_that_names_nobody_to_answer_is_a_machine(self, headers: list[list[str]]) -> None:
+        letter = form_letter(*headers)
+        assert (letter.from_address, letter.posted_by, letter.is_automatic) == ("noreply@forms.example", "", True)
+
+    @pytest.mark.parametrize(
+        "header",
+        [["Auto-Submitted", "auto-replied"], ["Precedence", "list"], ["List-Id", "<n.example>"], ["Return-Path", "<>"]],
+    )
+    def test_an_answering_machine_with_a_reply_to_stays_one(self, header: list[str]) -> None:
+        assert form_letter(["Reply-To", "mali@example.com"], header).is_automatic is True
+
+    def test_a_bounce_is_never_a_forms(self) -> None:
+        letter = form_letter(["Reply-To", "mali@example.com"], sender="mailer-daemon@forms.example")
+        assert (letter.posted_by, letter.is_automatic) == ("", True)
+
+    def test_a_persons_own_reply_to_changes_nothing(self) -> None:
+        letter = form_letter(["Reply-To", "mali@example.com"], sender="ploy@example.com")
+        assert (letter.from_address, letter.posted_by) == ("ploy@example.com", "")
 
     def test_a_whole_letter_as_one_text_may_be_large(self) -> None:
         letter = EmailMessage()
@@ -279,7 +337,7 @@ def test_a_letter_of_postmark() -> None:
     assert (inbound.from_address, inbound.from_name, inbound.to) == (
         "ploy@example.com", "Ploy Dee", "t-1@reply.shop.example",
     )  # fmt: skip
-    assert (inbound.provider_id, inbound.body, inbound.at) == ("<m1@example.com>", "Hello", AT)
+    assert (inbound.message_id, inbound.body, inbound.at) == ("<m1@example.com>", "Hello", AT)
     assert [(file.name, file.content) for file in inbound.files] == [("a.txt", b"hi")]
 
 
@@ -356,7 +414,7 @@ def test_a_letter_of_sendgrid() -> None:
     letter = call(encode_multipart(BOUNDARY, form), What.INBOUND, MULTIPART_CONTENT)
     (inbound,) = service("sendgrid").hear(letter, now=AT).inbound
     assert (inbound.from_address, inbound.to, inbound.body) == ("ploy@example.com", "t-1@reply.shop.example", "Hello")
-    assert inbound.provider_id == "<m1@example.com>"
+    assert inbound.provider_id.startswith("<m1@example.com> ")
 
 
 # --- Doors ----------------------------------------------------------------------------------------
