@@ -8,9 +8,10 @@ reader's language and read no clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import wraps
+from inspect import signature
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,12 +27,15 @@ from crm.lib.zones import zone_names
 Number = int | float
 LARGEST_NUMBER = 10**15
 LONGEST_TEXT = 20_000  # characters
+# What the library itself passes to a filter that asks for it.
+_INJECTED = frozenset({"context", "environment"})
 _DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
 
 
 def _bounded(calculate: Callable[..., Number]) -> Callable[..., Number]:
     """Multiplying in a loop must not build numbers with a million digits."""
 
+    @wraps(calculate)
     def bounded(left: object, *args: object) -> Number:
         result = calculate(left, *args)
         if abs(result) > LARGEST_NUMBER:
@@ -154,3 +158,15 @@ ALLOWED: Mapping[str, Callable[..., Any]] = {
     "upcase": string.upcase,
     "url_encode": string.url_encode,
 }
+
+
+def check_arguments(name: str, *, number: int, names: Iterable[str]) -> None:
+    """
+    Whether the filter `name` can be used with so many arguments by place, and those by name.
+
+    Raises:
+        TypeError: it needs another, or takes no such one.
+    """
+    takes = signature(ALLOWED[name])
+    given = dict.fromkeys([*names, *(_INJECTED & takes.parameters.keys())])
+    takes.bind("what is left of it", *[""] * number, **given)

@@ -18,11 +18,17 @@ from typing import Any, cast
 from liquid import Environment
 from liquid.ast import Node
 from liquid.builtin import content, illegal, output
-from liquid.builtin.expressions import LoopExpression
+from liquid.builtin.expressions import Filter, KeywordArgument, LoopExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags import assign_tag, case_tag, comment_tag, for_tag, if_tag, unless_tag
 from liquid.context import RenderContext
-from liquid.exceptions import LiquidError, LoopIterationLimitError, UndefinedError, UnknownFilterError
+from liquid.exceptions import (
+    LiquidError,
+    LiquidSyntaxError,
+    LoopIterationLimitError,
+    UndefinedError,
+    UnknownFilterError,
+)
 from liquid.expression import Expression
 from liquid.stream import TokenStream
 from liquid.template import BoundTemplate
@@ -254,8 +260,17 @@ def _check_expression(expression: Expression, environment: Environment) -> None:
     for number, used in enumerate(getattr(expression, "filters", None) or (), start=1):
         if used.name not in environment.filters:
             raise UnknownFilterError(f"unknown filter '{used.name}'", token=used.token)
+        _check_arguments(used)
         if number > MAX_FILTERS:
             raise InvalidTemplate("not_offered", f"more than {MAX_FILTERS} filters on one value")
+
+
+def _check_arguments(used: Filter) -> None:
+    names = [argument.name for argument in used.args if isinstance(argument, KeywordArgument)]
+    try:
+        filters.check_arguments(used.name, number=len(used.args) - len(names), names=names)
+    except TypeError as error:
+        raise LiquidSyntaxError(f"the filter '{used.name}': {error}", token=used.token) from error
 
 
 # --- Words ----------------------------------------------------------------------------------------
