@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from crm.api.renderers import AlwaysJSON
 from crm.api.schema import ApiSchema
 from crm.lib.rates import Allowance
 from crm.models import ApiKey, Customer, User
+from crm.models.customer import CustomerQuerySet
 
 # Parameters that a page of a list takes besides its filters.
 PAGING = frozenset({"limit", "cursor", "fields"})
@@ -65,7 +66,7 @@ class Door(APIView):
         """The `source` of the records this caller writes."""
         return self.request.auth.source if isinstance(self.request.auth, ApiKey) else "staff"
 
-    def visible_customers(self) -> QuerySet[Customer]:
+    def visible_customers(self) -> CustomerQuerySet:
         """The people this caller may know of: all for a key, what the role sees for staff."""
         staff = self.staff
         return Customer.objects.visible_to(staff) if staff else Customer.objects.filter(merged_into=None)

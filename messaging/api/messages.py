@@ -31,6 +31,7 @@ from messaging.models import Message, Template
 from messaging.outbox.authoring import NOT_REGISTERED
 from messaging.outbox.queue import MessageRequest, queue_messages
 from messaging.rendering.shortening import LinkRules
+from messaging.selectors import log
 from messaging.texts import liquid
 
 MAX_MESSAGES = 1000
@@ -43,12 +44,17 @@ class MessageFilters(django_filters.FilterSet):  # type: ignore[misc] # ships no
     channel = django_filters.ChoiceFilter(choices=Channel.choices)
     topic = django_filters.CharFilter(field_name="topic__slug")
     template = django_filters.CharFilter(field_name="template__slug")
+    search = django_filters.CharFilter(method="find", label="part of the customer's name, or of an address of theirs")
     created_after = MomentFilter(field_name="queued_at", lookup_expr="gt")
     created_before = MomentFilter(field_name="queued_at", lookup_expr="lt")
 
     class Meta:
         model = Message
         fields: list[str] = []
+
+    def find(self, rows: QuerySet[Message], name: str, text: str) -> QuerySet[Message]:
+        view = self.request.parser_context["view"]
+        return rows.filter(log.whose(view.visible_customers(), text)[0])
 
 
 class MessageShape(Shape):
@@ -61,7 +67,9 @@ class MessageShape(Shape):
     state = serializers.ChoiceField(choices=Message.State.choices)
     reason = serializers.CharField(help_text="why it is held, was withheld or failed")
     subject = serializers.CharField()
-    body = serializers.CharField(help_text="what left; empty while a template has yet to be filled in")
+    body = serializers.SerializerMethodField(
+        help_text="what left; before, the text as it was given, or nothing while a template has yet to be filled in"
+    )
     segments = serializers.IntegerField(help_text="of an SMS")
     cause = serializers.DictField(help_text="what made it")
     created_at = serializers.DateTimeField(source="queued_at")
@@ -69,6 +77,9 @@ class MessageShape(Shape):
     delivered_at = serializers.DateTimeField(allow_null=True)
     provider = serializers.CharField()
     provider_reference = serializers.CharField()
+
+    def get_body(self, message: Message) -> str:
+        return message.body or message.source_body
 
     def get_address(self, message: Message) -> str:
         staff = self.context["view"].staff
@@ -209,6 +220,9 @@ class _Desk:
             return Fault("/template", "unknown_template", _("There is no such template for this channel."))
         if said.body and said.channel == Channel.EMAIL and not said.subject.strip():
             return Fault("/subject", "required", _("An email needs a subject."))
+        if any(char < " " for char in said.subject):
+            text = _("A subject has no line breaks or control characters.")
+            return Fault("/subject", "invalid_header", text)
         for name in ("subject", "body"):
             try:
                 liquid.parse(getattr(said, name))

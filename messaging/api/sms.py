@@ -9,7 +9,9 @@ from rest_framework.response import Response
 
 from crm.api.base import Door
 from crm.api.fields import Given, Shape, checked
-from messaging.rendering.shortening import measure_as_sent
+from crm.models import Channel
+from messaging.rendering.shortening import as_sent
+from messaging.texts import sms
 
 
 class TextGiven(Given):
@@ -28,9 +30,9 @@ class MeasureView(Door):
 
     @extend_schema(
         summary="Measure a text as SMS",
-        description="As it would be sent: without space around it, and with short links where the shop uses them.",
+        description="To the letter, with short links where the shop uses them; messages leave without space around.",
         request=TextGiven, responses=MeasureShape,
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         given = checked(TextGiven(data=request.data))
-        return Response(measure_as_sent(given["text"]).as_json())
+        return Response(sms.measure(as_sent(given["text"], Channel.SMS)).as_json())

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.lib.paging import Page, page_among, stretch
 from crm.models import Customer, Identity, User
+from crm.models.customer import CustomerQuerySet
 from messaging.models import Message
 
 State = Message.State
@@ -180,7 +181,7 @@ def matching(
     # What an index finds, by what is most likely to be rare.
     found_by: list[Q] = []
     if text:
-        people, are_few = _of(user, text)
+        people, are_few = whose(Customer.objects.visible_to(user), text)
         rows = rows.filter(people)
         found_by += [people] * are_few
     if flow:
@@ -199,10 +200,12 @@ def matching(
     return Log(rows.filter(**wanted), run, is_whole=is_whole)
 
 
-def _of(user: User, text: str) -> tuple[Q, bool]:
-    """Whose messages are meant; and whether they are few, who are named one by one, so that an index finds theirs."""
+def whose(visible: CustomerQuerySet, text: str) -> tuple[Q, bool]:
+    """
+    Whose messages are meant by a part of a name or address; and whether those are few, who are named one by one, so
+    that an index finds theirs.
+    """
     addresses = Identity.objects.filter(kind__in=ADDRESSES, value__contains=text.lower()).values("customer")
-    visible = Customer.objects.visible_to(user)
     found = visible.filter(Q(pk__in=visible.matching(text).values("pk")) | Q(pk__in=addresses))
     few = list(found.values_list("pk", flat=True)[: FEW + 1])
     if len(few) <= FEW:

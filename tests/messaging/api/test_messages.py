@@ -31,7 +31,8 @@ def api() -> Program:
     [
         ("Hello", ("GSM-7", 5, 1, 155)),
         ("", ("GSM-7", 0, 0, 160)),
-        (" €\n", ("GSM-7", 2, 1, 158)),
+        (" €\n", ("GSM-7", 4, 1, 156)),
+        ("x" * 159 + "\n\n", ("GSM-7", 161, 2, 145)),
         ("สวัสดี", ("UCS-2", 6, 1, 64)),
         ("x" * 161, ("GSM-7", 161, 2, 145)),
     ],
@@ -85,13 +86,17 @@ def test_a_message_is_shown_with_its_state_and_reason(api: Program) -> None:
 
 
 def test_the_ledger_narrows(api: Program) -> None:
-    message = MessageFactory.create(state="sent")
+    customer = CustomerFactory.create(name="เพชร ใจดี", phone="+66812345678")
+    message = MessageFactory.create(customer=customer, state="sent")
     MessageFactory.create(channel="email", state="queued", queued_at=later(days=1))
 
     for query in (
         f"customer={message.customer.public_id}", "state=sent", "channel=sms", "created_before=2026-03-03T00:00:00Z",
     ):  # fmt: skip
         assert [row["id"] for row in api.get(f"messages/?{query}").json()["results"]] == [str(message.public_id)]
+    for text in ("เพชร", "812345"):
+        assert [row["id"] for row in api.get(f"messages/?search={text}").json()["results"]] == [str(message.public_id)]
+    assert api.get("messages/?search=nobody").json()["results"] == []
     assert faults(api.get("messages/?state=lost")) == [("state", "invalid_choice")]
 
 
@@ -156,6 +161,28 @@ def test_the_same_dedupe_key_again_is_the_same_message(api: Program) -> None:
 
     assert (first["status"], again["status"]) == ("accepted", "duplicate")
     assert first["id"] == again["id"]
+
+
+def test_a_message_that_waits_says_what_was_given(api: Program) -> None:
+    customer = str(CustomerFactory.create().public_id)
+    said = {"customer": customer, "channel": "sms", "topic": "order_updates", "body": "Hi {{ customer.first_name }}"}
+
+    row = api.post("messages/", {"messages": [said]}).json()["results"][0]
+
+    assert api.get(f"messages/{row['id']}/").json()["body"] == "Hi {{ customer.first_name }}"
+
+
+def test_nobody_writes_a_header_of_their_own(api: Program) -> None:
+    customer = str(CustomerFactory.create(email="ploy@example.com").public_id)
+    said = {"customer": customer, "channel": "email", "topic": "order_updates", "body": "x"}
+
+    response = api.post("messages/", {"messages": [{**said, "subject": "a\r\nBcc: x@example.com"}]})
+
+    (row,) = response.json()["results"]
+    assert (row["status"], row["errors"][0]["pointer"], row["errors"][0]["code"]) == (
+        "invalid", "/subject", "invalid_header",
+    )  # fmt: skip
+    assert not Message.objects.exists()
 
 
 def test_who_cannot_be_reached_is_said_at_once(api: Program) -> None:
