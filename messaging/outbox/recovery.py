@@ -47,7 +47,12 @@ class NotHeld(ValueError):
 
 @transaction.atomic
 def ask_to_reconcile(
-    *, since: datetime | None = None, until: datetime | None = None, actor: User | None, actor_name: str, now: datetime
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    actor: User | None = None,
+    actor_name: str,
+    now: datetime,
 ) -> Restoration:
     """
     A person says what is missing: workers go through the ledger now, and sending goes on after that.
@@ -76,7 +81,7 @@ def ask_to_reconcile(
 
 
 @transaction.atomic
-def call_false_alarm(*, remark: str, actor: User | None, actor_name: str, now: datetime) -> Restoration:
+def call_false_alarm(*, remark: str, actor: User | None = None, actor_name: str, now: datetime) -> Restoration:
     """
     A person says that nothing is missing: sending goes on at once.
 

@@ -35,7 +35,7 @@ def held(fake: type[FakeProvider]) -> Restoration:
 
 
 def recover(now: datetime = NOTICED + MINUTE, **said: Any) -> Restoration:
-    recovery.ask_to_reconcile(actor=None, actor_name="a test", now=now, **said)
+    recovery.ask_to_reconcile(actor_name="a test", now=now, **said)
     for _round in range(50):
         recovery.go_on(now=now)
         if (row := Restoration.objects.get()).ended_at:
@@ -202,7 +202,7 @@ class TestWhatIsWrittenAnew:
 
     def test_a_false_alarm_puts_nothing_in_question(self, held: Restoration) -> None:
         old, new = waiting(), ask(meant_at=BACKUP + HOUR)
-        row = recovery.call_false_alarm(remark="a failover", actor=None, actor_name="Ann", now=NOTICED + 2 * MINUTE)
+        row = recovery.call_false_alarm(remark="a failover", actor_name="Ann", now=NOTICED + 2 * MINUTE)
         assert (row.verdict, row.remark, row.asked_as, row.ended_at) == (
             "false_alarm", "a failover", "Ann", NOTICED + 2 * MINUTE,
         )  # fmt: skip
@@ -222,7 +222,7 @@ class TestTheWay:
     ) -> None:
         monkeypatch.setattr(recovery, "AT_ONCE", 2)
         messages = [waiting() for _ in range(5)]
-        recovery.ask_to_reconcile(actor=None, actor_name="a test", now=NOTICED)
+        recovery.ask_to_reconcile(actor_name="a test", now=NOTICED)
         recovery.go_on(now=NOTICED)
         assert [fate(message)[0] for message in messages] == ["unknown"] * 2 + ["queued"] * 3
         assert recover().counts == {"unknown": 5, "settled_unknown_final": 5}
@@ -241,13 +241,13 @@ class TestTheWay:
     )
     def test_times_that_cannot_be_are_refused(self, held: Restoration, said: dict[str, datetime], why: str) -> None:
         with pytest.raises(ImpossibleTime, match=why):
-            recovery.ask_to_reconcile(actor=None, actor_name="", now=NOTICED, **said)
+            recovery.ask_to_reconcile(actor_name="", now=NOTICED, **said)
 
     @pytest.mark.parametrize(
         "decide",
         [
-            lambda: recovery.ask_to_reconcile(actor=None, actor_name="", now=NOTICED),
-            lambda: recovery.call_false_alarm(remark="", actor=None, actor_name="", now=NOTICED),
+            lambda: recovery.ask_to_reconcile(actor_name="", now=NOTICED),
+            lambda: recovery.call_false_alarm(remark="", actor_name="", now=NOTICED),
         ],
     )
     def test_where_nothing_was_restored_there_is_nothing_to_decide(
@@ -257,6 +257,6 @@ class TestTheWay:
             decide()
 
     def test_a_false_alarm_comes_too_late_once_it_is_under_way(self, held: Restoration) -> None:
-        recovery.ask_to_reconcile(actor=None, actor_name="", now=NOTICED)
+        recovery.ask_to_reconcile(actor_name="", now=NOTICED)
         with pytest.raises(NotHeld):
-            recovery.call_false_alarm(remark="", actor=None, actor_name="", now=NOTICED)
+            recovery.call_false_alarm(remark="", actor_name="", now=NOTICED)
