@@ -120,10 +120,16 @@ class BroadcastTextCostShape(Shape):
     fault = serializers.CharField()
 
 
+class BroadcastHeldShape(Shape):
+    until = serializers.DateTimeField()
+    people = serializers.IntegerField()
+
+
 class BroadcastEstimateShape(Shape):
     people = serializers.IntegerField()
     sendable = serializers.IntegerField()
     by_channel = serializers.DictField(child=serializers.IntegerField())
+    held = BroadcastHeldShape(many=True, help_text="of the sendable, who wait for the end of their quiet hours")
     excluded = serializers.SerializerMethodField(help_text="by reason, the first that applies")
     variants = BroadcastTextCostShape(many=True)
     segments = serializers.IntegerField(help_text="measured on a sample")
@@ -139,7 +145,8 @@ class BroadcastEstimateShape(Shape):
     @staticmethod
     def shown(found: Estimate, faults: list[dict[str, str]]) -> dict[str, Any]:
         names = ("people", "sendable", "by_channel", "excluded", "variants", "segments", "micros")
-        return {**{name: getattr(found, name) for name in names}, "faults": faults}
+        held = [{"until": until, "people": number} for until, number in found.held.items()]
+        return {**{name: getattr(found, name) for name in names}, "held": held, "faults": faults}
 
 
 class BroadcastTallyShape(Shape):

@@ -71,7 +71,7 @@ def look_through(broadcast: Broadcast, *, now: datetime, limit: int) -> Found:
     asked_at = now if broadcast.is_live else broadcast.started_at or now
     found = people(broadcast, now=asked_at, among=seen) if seen else Customer.objects.none()
     weights = [variant.weight for variant in broadcast.variants.order_by("number")]
-    turns = _Turns(broadcast, now)
+    turns = Turns(broadcast, now, starts_at=broadcast.started_at or now)
     places = [
         Place(
             pk, _lot(broadcast, lots.draw(broadcast.public_id, who, weights, test_share=broadcast.test_share)), due_at
@@ -97,12 +97,12 @@ def _lot(broadcast: Broadcast, drawn: int | None) -> int | None:
     return None if broadcast.tested_at else drawn
 
 
-class _Turns:
-    """When people's turn comes, by their time zone."""
+class Turns:
+    """When people's turn comes, by their time zone, in a broadcast that starts at `starts_at`."""
 
-    def __init__(self, broadcast: Broadcast, now: datetime) -> None:
+    def __init__(self, broadcast: Broadcast, now: datetime, *, starts_at: datetime) -> None:
         self._wall = _wall(broadcast)
-        self._starts_at = broadcast.started_at or now
+        self._starts_at = starts_at
         self._is_again = broadcast.gathered_at is not None
         self._now = now
         self._shops_zone = Shop.current().time_zone

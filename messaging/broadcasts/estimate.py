@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -19,8 +19,9 @@ from django.db.models import Exists, OuterRef, Subquery, TextField
 from django.db.models.functions import Cast
 
 from crm.lib.among import Among
+from crm.lib.phones import country_of
 from crm.lib.zones import zone
-from crm.models import Consent, Customer, Shop, Ticket, User
+from crm.models import Channel, Consent, Customer, Shop, Ticket, User
 from messaging.broadcasts import audience, lots
 from messaging.broadcasts.expansion import wording
 from messaging.channels.reasons import Reason
@@ -63,7 +64,8 @@ class Estimate:
     """
     Attributes:
         people: in the audience.
-        by_channel: how many would be sent to on each.
+        by_channel: how many would be sent to on each, sooner or later.
+        held: of these, how many would have to wait when their turn has come, by the end of their quiet hours.
         excluded: how many would not, by reason: the first that applies.
         variants: of those who draw one; the last has the letter "" for whoever gets the winner of a trial, counted at
             the price of the dearest.
@@ -72,6 +74,7 @@ class Estimate:
 
     people: int
     by_channel: Mapping[str, int]
+    held: Mapping[datetime, int]
     excluded: Mapping[Reason, int]
     variants: Sequence[VariantCost]
     sample: Sequence[int]
@@ -79,6 +82,15 @@ class Estimate:
     @property
     def sendable(self) -> int:
         return sum(self.by_channel.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many of them would have to wait when their turn has come."""
+        return sum(self.held.values())
+
+    @property
+    def unhindered(self) -> int:
+        return self.sendable - self.waiting
 
     @property
     def micros(self) -> int:
@@ -102,7 +114,8 @@ class Shown:
 
 def estimate(broadcast: Broadcast, *, now: datetime) -> Estimate:
     """
-    Judge everybody in the audience as of `now`.
+    Judge everybody in the audience as they are at `now`, each at the moment of their turn: `now`, or when it starts, or
+    when their clock shows the time. A limit a minute, which puts turns off, is left out of account.
 
     Raises:
         crm.rules.InvalidRule: the audience cannot be read.
@@ -113,15 +126,18 @@ def estimate(broadcast: Broadcast, *, now: datetime) -> Estimate:
     people = 0
     by_channel: Counter[str] = Counter()
     excluded: Counter[Reason] = Counter()
+    held: Counter[datetime] = Counter()
     drawn: Counter[int] = Counter()
     sample = _Sample()
     for person, sent in _stream(broadcast, now):
         people += 1
-        channel, reason = judge.judge(person, sent)
-        if reason:
-            excluded[reason] += 1
+        channel, decision = judge.judge(person, sent)
+        if isinstance(decision, policy.Withhold):
+            excluded[decision.reason] += 1
             continue
         by_channel[channel] += 1
+        if isinstance(decision, policy.Hold):
+            held[decision.until] += 1
         sample.add(person["pk"])
         if weights:
             lot = lots.draw(broadcast.public_id, person["public_id"], weights, test_share=broadcast.test_share)
@@ -130,7 +146,9 @@ def estimate(broadcast: Broadcast, *, now: datetime) -> Estimate:
     if drawn[0]:
         variants.append(_rest(variants, drawn[0]))
     shown = sorted(excluded.items(), key=lambda entry: (-entry[1], entry[0]))
-    return Estimate(people, dict(sorted(by_channel.items())), dict(shown), variants, sample.kept)
+    return Estimate(
+        people, dict(sorted(by_channel.items())), dict(sorted(held.items())), dict(shown), variants, sample.kept
+    )
 
 
 def show(broadcast: Broadcast, user: User, customer_ids: Sequence[int], *, now: datetime, most: int = 3) -> list[Shown]:
@@ -184,29 +202,49 @@ class _Judge:
     """Asks the policy about one person after another."""
 
     def __init__(self, broadcast: Broadcast, now: datetime) -> None:
+        starts_at = max(broadcast.starts_at or now, now) if broadcast.timing == Broadcast.Timing.AT else now
         self._now = now
+        self._turns = audience.Turns(broadcast, now, starts_at=starts_at)
         self._rules = Rules.current()
         self._channels = set(ChannelSettings.objects.values_list("channel", flat=True))
         self._facts = {
             name: policy.MessageFacts(name, broadcast.topic.slug, broadcast.topic.is_marketing)
             for name in broadcast.channels
         }
+        self._valid_for = timedelta(hours=broadcast.expires_after)
         self._suppressed: dict[str, dict[str, set[str]]] = {name: {} for name in broadcast.channels}
         standing = Suppression.objects.standing().filter(channel__in=broadcast.channels)
         for channel, address, scope in standing.values_list("channel", "address_hash", "scope").iterator():
             self._suppressed[channel].setdefault(address, set()).add(scope)
+        self._of_nobody_special: dict[tuple[str, str, str], policy.Decision] = {}
 
-    def judge(self, person: _Person, sent: Sequence[datetime]) -> tuple[str, Reason | None]:
-        """(the channel they are reached on, why they are not)."""
+    def judge(self, person: _Person, sent: Sequence[datetime]) -> tuple[str, policy.Decision]:
+        """The channel they are reached on, and what the policy says when their turn has come."""
         way = choose(self._looked_at(person, channel) for channel in self._facts)
-        if way.fault or not (sent or person["complaining"]):
-            return way.channel, way.fault
+        if way.fault:
+            return way.channel, policy.Withhold(way.fault, {})
+        zone_name = person["time_zone"]
+        country = country_of(way.address) if way.channel == Channel.SMS else ""
+        if sent or person["complaining"]:
+            return way.channel, self._decide(way.channel, zone_name, country, person["complaining"], sent)
+        # Of whom no more is to be said than where they live there are very many.
+        alike = (way.channel, zone_name, country)
+        if alike not in self._of_nobody_special:
+            self._of_nobody_special[alike] = self._decide(*alike, open_complaint=False, sent=())
+        return way.channel, self._of_nobody_special[alike]
+
+    def _decide(
+        self, channel: str, zone_name: str, country: str, open_complaint: bool, sent: Sequence[datetime]
+    ) -> policy.Decision:
+        """About somebody whose wishes have let the message through."""
+        shop = self._rules.shop
         facts = policy.CustomerFacts(
-            zone=zone(person["time_zone"], self._rules.shop.time_zone).key, country=self._rules.shop.country,
-            consent=person[f"consent_{way.channel}"], open_complaint=person["complaining"], sent=sent,
+            zone=zone(zone_name, shop.time_zone).key, country=country or shop.country, consent="in",
+            open_complaint=open_complaint, sent=sent,
         )  # fmt: skip
-        decision = policy.decide(self._facts[way.channel], facts, self._rules.policy, self._now)
-        return way.channel, decision.reason if isinstance(decision, policy.Withhold) else None
+        at = self._turns.of(zone_name) or self._now
+        message = replace(self._facts[channel], expires_at=at + self._valid_for)
+        return policy.decide(message, facts, self._rules.policy, at)
 
     def _looked_at(self, person: _Person, channel: str) -> Way:
         address = person[ADDRESS_COLUMNS[channel]]

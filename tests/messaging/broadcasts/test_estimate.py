@@ -1,6 +1,9 @@
 """What the estimate says beforehand is what happens afterwards."""
 
+import random
 from collections import Counter
+from datetime import date, time
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -9,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from messaging.broadcasts import launch
 from messaging.broadcasts.estimate import SAMPLE, _Sample, estimate, show
 from messaging.channels.reasons import Reason
-from messaging.models import BroadcastVariant, FrequencyCap, Message, Price, Suppression
+from messaging.models import BroadcastVariant, FrequencyCap, Message, Price, QuietHours, Suppression
 from messaging.models.suppression import hash_address
 from messaging.outbox.addresses import suppress
 from tests.factories.crm import NOON, CustomerFactory, TicketFactory, UserFactory, later
@@ -65,6 +68,83 @@ def test_what_happens_is_what_the_estimate_said():
     messages = Message.objects.filter(recipient__broadcast=broadcast)
     assert messages.filter(state="delivered").count() == found.sendable
     assert Counter(messages.filter(state="withheld").values_list("reason", flat=True)) == found.excluded
+
+
+ZONES = ("", "Asia/Bangkok", "Asia/Tokyo", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "nowhere")
+NUMBERS = ("+6681100%04d", "+4915112%06d", "+120255%05d", "+8190123%05d")
+
+
+def generated(chance: random.Random, size: int = 60) -> None:
+    """People of all kinds, and rules that stand in the way of some of them at any hour."""
+    FrequencyCap.objects.all().delete()
+    FrequencyCap.objects.create(per="day", limit=1)
+    FrequencyCap.objects.create(per="week", limit=2)
+    QuietHours.objects.all().delete()
+    QuietHours.objects.create(channel="sms", starts=time(20), ends=time(9))
+    QuietHours.objects.create(channel="sms", country="DE", starts=time(12), ends=time(15))
+    QuietHours.objects.create(channel="email", starts=time(1), ends=time(5), marketing_only=False)
+    for number in range(size):
+        phone = chance.choice(NUMBERS) % number if chance.random() < 0.7 else ""
+        person = CustomerFactory(
+            public_id=UUID(int=0xE5 << 64 | number), phone=phone, time_zone=chance.choice(ZONES),
+            email=f"person{number}@example.com" if chance.random() < 0.6 else "",
+        )  # fmt: skip
+        for channel in ("sms", "email"):
+            if chance.random() < 0.8:
+                state = chance.choice(("in", "in", "in", "out"))
+                person.consents.create(channel=channel, topic=topic("promotions"), state=state, since=NOON)
+        if chance.random() < 0.1:
+            suppress("sms", phone, scope=chance.choice(("all", "marketing")), cause="stop", now=NOON)
+        if chance.random() < 0.1:
+            TicketFactory(customer=person, is_complaint=True)
+        for _ in range(chance.choice((0, 0, 0, 1, 2))):
+            at = later(hours=-chance.randint(0, 200))
+            MessageFactory(customer=person, topic=topic("promotions"), state="sent", cleared_at=at)
+
+
+@pytest.mark.parametrize("hour", [0, 3, 7, 11, 16, 20])
+def test_at_any_hour_what_happens_to_anybody_is_what_the_estimate_said(hour):
+    chance = random.Random(hour)
+    generated(chance)
+    now = later(hours=hour)
+    broadcast = make_broadcast(topic=topic("promotions"), fallback=["email"], expires_after=chance.choice((2, 24)))
+    BroadcastVariant.objects.update(subject="Spring")
+    found = estimate(broadcast, now=now)
+
+    launch.send_broadcast(broadcast, actor=UserFactory(), now=now)
+    run_and_send(now)
+
+    messages = Message.objects.filter(recipient__broadcast=broadcast)
+    assert messages.filter(sent_at__isnull=False).count() == found.unhindered
+    assert Counter(messages.filter(state="withheld").values_list("reason", flat=True)) == found.excluded
+    assert Counter(messages.queued().values_list("due_at", flat=True)) == found.held
+    assert set(messages.queued().values_list("reason", flat=True)) <= {Reason.QUIET_HOURS}
+    stays = messages.exclude(state="withheld")
+    assert Counter(stays.values_list("channel", flat=True)) == found.by_channel
+    assert found.people == messages.count() == 60
+
+
+def test_of_one_that_starts_later_the_hour_of_its_start_counts():
+    (person,) = make_people(1)
+    opt_in(person, "promotions")
+    evening = later(hours=3)  # 22:00 in Bangkok
+    broadcast = make_broadcast(topic=topic("promotions"), timing="at", starts_at=evening)
+
+    found = estimate(broadcast, now=later(hours=-3))
+
+    assert (found.unhindered, found.held) == (0, {later(hours=14): 1})
+
+
+def test_when_everybodys_clock_shows_an_hour_outside_of_quiet_hours_nobody_waits():
+    for name in ("Asia/Bangkok", "America/New_York"):
+        opt_in(CustomerFactory(time_zone=name), "promotions")
+    broadcast = make_broadcast(
+        topic=topic("promotions"), timing="local", local_date=date(2026, 3, 4), local_time=time(10)
+    )
+
+    found = estimate(broadcast, now=later(hours=3))
+
+    assert (found.unhindered, found.held) == (2, {})
 
 
 def test_another_channel_takes_whom_the_first_does_not_reach():
