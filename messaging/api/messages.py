@@ -221,7 +221,7 @@ class _Desk:
         if said.body and said.channel == Channel.EMAIL and not said.subject.strip():
             return Fault("/subject", "required", _("An email needs a subject."))
         if any(char < " " for char in said.subject):
-            text = _("A subject has no line breaks or control characters.")
+            text = _("Line breaks and control characters are not allowed.")
             return Fault("/subject", "invalid_header", text)
         for name in ("subject", "body"):
             try:
