@@ -55,7 +55,7 @@ def send_broadcasts() -> str:
 
 def _send_some() -> int:
     """A round; where broadcasts are under way, they may have room in the line again."""
-    sent = sender.send_due(now=timezone.now(), limit=PER_ROUND).total()
+    sent = sender.send_due(now=timezone.now(), limit=PER_ROUND, runs_on=True).total()
     if sent and work.is_under_way():
         bell.ring(launch.BELL)
     return sent

@@ -28,6 +28,7 @@ from messaging.inbound.receive import receive
 from messaging.models import ChannelSettings, InboundMessage, Message
 from messaging.models.channel import SANDBOX
 from messaging.outbox import cancel, claims, reconcile
+from messaging.outbox.clock import Clock
 from messaging.outbox.delivery import Delivery
 from messaging.outbox.facts import Rules
 from messaging.services import channels, texts
@@ -111,7 +112,7 @@ def _carry(fates: Mapping[str, Outcome], *, now: datetime) -> None:
     while (
         claim := claims.claim(channel=Channel.SMS, lane=Message.Lane.SERVICE, provider=GATEWAY, now=now, limit=1)
     ).messages:
-        Delivery(row, _Moody(fates), claim, Rules.current(), now=now).run()
+        Delivery(row, _Moody(fates), claim, Rules.current(), clock=Clock(now)).run()
     reconcile.reconcile(now=now)
 
 

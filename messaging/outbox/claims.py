@@ -15,6 +15,7 @@ from crm.lib import bulk
 from crm.lib.among import Among, among
 from crm.lib.reads import attach, read_rows
 from messaging.models import Ledger, Message
+from messaging.outbox.clock import Stopwatch
 from messaging.outbox.restores import Fence
 from messaging.selectors.recipients import Addressee, recipients
 
@@ -67,6 +68,12 @@ class Claim:
     until: datetime
     messages: list[Message] = field(default_factory=list)
     people: Mapping[int, Addressee] = field(default_factory=dict)
+    _watch: Stopwatch = field(default_factory=Stopwatch)
+
+    @property
+    def left(self) -> timedelta:
+        """How much longer it holds."""
+        return LEASE - self._watch.passed
 
 
 def claim(

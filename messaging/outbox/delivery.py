@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -27,6 +27,7 @@ from messaging.models import Attempt, ChannelSettings, Message, ShortLink
 from messaging.outbox import announce, claims, clearance, enclosing, flow, policy, results, threads
 from messaging.outbox.claims import Claim
 from messaging.outbox.clearance import SOON
+from messaging.outbox.clock import Clock
 from messaging.outbox.facts import Rules, Wishes, message_facts
 from messaging.outbox.results import Call
 from messaging.outbox.threads import ALONE, Thread
@@ -55,7 +56,7 @@ class Delivery:
         claim: Claim,
         rules: Rules,
         *,
-        now: datetime,
+        clock: Clock,
         is_proven: bool = False,
     ) -> None:
         self._channel = channel
@@ -63,9 +64,9 @@ class Delivery:
         self._claim = claim
         self._rules = rules
         self._prices = Prices.current()
-        self._now = now
+        self._clock = clock
+        self._now = clock.now()
         self._receipts_url = links.receipts_url(channel.hook_token)
-        self._started = time.monotonic()
         self._waiting: deque[Ready] = deque()
         self._threads: dict[int, Thread] = {}
         self._files: dict[int, tuple[FileOut, ...]] = {}
@@ -171,8 +172,7 @@ class Delivery:
         """Asked before every few calls: kill switch, a worker told to stop, and enough of the lease left for a call."""
         if self._halted_until:
             return False
-        elapsed = timedelta(seconds=time.monotonic() - self._started)
-        enough = self._claim.until - self._now - elapsed > self._provider.traits.timeout
+        enough = self._claim.left > self._provider.traits.timeout
         if enough and not lifeline.is_cut() and flow.is_on(self._channel):
             return True
         self._halted_until = self._now + SOON
@@ -194,6 +194,7 @@ class Delivery:
         chunk = [self._waiting.popleft() for _ in range(min(self._at_once, room, most, len(self._waiting)))]
         wishes = _wishes([message for message, _ in chunk])
         going = [(message, letter) for message, letter in chunk if message.pk not in wishes]
+        self._now = self._clock.now()
         for message, letter in going:
             _put_text(message, letter, self._now)
             message.cost_micros = self._prices.of(message.channel, message.address, letter.segments)
@@ -245,6 +246,7 @@ class Delivery:
         """Write down what has ended, in the caller's transaction, and decide by it whether there is to be more."""
         if not self._ended:
             return
+        self._now = self._clock.now()
         self.counts += self._write(self._ended)
         outcomes = [call.outcome for call in self._ended]
         self._is_proven = self._is_proven or not all(isinstance(outcome, flow.TROUBLES) for outcome in outcomes)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Min
 
@@ -14,42 +13,46 @@ from messaging.channels import registry
 from messaging.channels.base import Provider
 from messaging.models import ChannelSettings, Message
 from messaging.outbox import claims, flow, restores
+from messaging.outbox.clock import Clock
 from messaging.outbox.delivery import Delivery
 from messaging.outbox.facts import Rules
 from messaging.outbox.restores import Fence
 
 logger = logging.getLogger("waymark.outbox")
 
-# No new batch is begun after so many seconds, so that a slow provider does not keep the tick from ending.
-BUDGET = 10
+# No new batch is begun after so long, so that a slow provider does not keep the tick from ending.
+BUDGET = timedelta(seconds=10)
 # Service messages first; None are the suspects, one at a time.
 _LANES = (Message.Lane.SERVICE, Message.Lane.MARKETING, None)
 
 
-def send_due(*, now: datetime, limit: int) -> Counter[str]:
+def send_due(*, now: datetime, limit: int, runs_on: bool = False) -> Counter[str]:
     """
     Send up to `limit` messages that are due, the open channels taking turns, and return how many are now in each state.
 
     "held" are those that wait for a reason, such as quiet hours. Several workers may call this at once.
+
+    Args:
+        runs_on: `now` is the clock on the wall, as outbox.clock has it.
     """
+    clock = Clock(now, runs_on=runs_on)
     counts: Counter[str] = Counter()
     fence = restores.look(now=now)
     if fence is None:
         return counts  # the database was restored: a person decides
-    deadline = time.monotonic() + BUDGET
     channels = flow.open_channels(due_by=now)
     rules: Rules | None = None
     proven: set[str] = set()
-    while channels and counts.total() < limit and time.monotonic() < deadline:
+    while channels and counts.total() < limit and clock.passed < BUDGET:
         share = max((limit - counts.total()) // len(channels), 1)
         for channel in list(channels):
             provider = _provider(channel)
-            claim = provider and _claim(channel, provider, share, fence, now)
+            claim = provider and _claim(channel, provider, share, fence, clock.now())
             if not provider or not claim:
                 channels.remove(channel)
                 continue
             rules = rules or Rules.current()
-            delivery = Delivery(channel, provider, claim, rules, now=now, is_proven=channel.channel in proven)
+            delivery = Delivery(channel, provider, claim, rules, clock=clock, is_proven=channel.channel in proven)
             counts += delivery.run()
             if delivery.is_proven:
                 proven.add(channel.channel)

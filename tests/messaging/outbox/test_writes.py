@@ -23,7 +23,7 @@ def _updates(table: str) -> tuple[int, int]:
         return found
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL counts them")
+@pytest.mark.postgres
 def test_marking_a_message_and_writing_down_its_attempt_tell_no_index(fake: type[FakeProvider]) -> None:
     MessageFactory.create_batch(3, queued_at=DAY - timedelta(minutes=1))
     assert send_due(now=DAY, limit=10) == {"sent": 3}
