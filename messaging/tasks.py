@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from crm.lib import bell
 from crm.lib.rounds import work_off
-from messaging.broadcasts import launch, work
+from messaging.broadcasts import launch, totals, work
 from messaging.inbound import fetching
 from messaging.outbox import recovery, restores, sender
 from messaging.outbox.queue import BELL
@@ -48,8 +48,9 @@ def forget_old() -> str:
 
 
 def send_broadcasts() -> str:
-    """Queue the messages of the broadcasts that are under way, a batch of each in turn."""
+    """Queue the messages of the broadcasts that are under way, a batch of each in turn; count what came of them."""
     total = work_off(lambda: work.work_due(now=timezone.now()), again=launch.BELL)
+    totals.count_due(now=timezone.now())
     return f"{total} recipients"
 
 

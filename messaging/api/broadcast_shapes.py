@@ -56,6 +56,15 @@ class BroadcastShape(Shape):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    totals = serializers.SerializerMethodField(help_text="what came of it, when it was last counted")
+    counted_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field({**COUNTS_SCHEMA, "nullable": True})
+    def get_totals(self, broadcast: Broadcast) -> dict[str, int] | None:
+        if not broadcast.counted_at:
+            return None
+        found = Tally.of_json(broadcast.totals)
+        return {**{name: found.counts[name] for name in COUNTS}, "clicked": found.clicked}
 
     @extend_schema_field({"type": "string", "enum": LETTERS, "nullable": True})
     def get_winner(self, broadcast: Broadcast) -> str | None:

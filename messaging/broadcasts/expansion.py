@@ -78,7 +78,7 @@ def _enlist_with_messages(broadcast: Broadcast, places: Sequence[Place], now: da
         are_these, ids = among("id", [message.pk for message in messages])
         with connection.cursor() as cursor:
             cursor.execute(_ENLIST.format(are_these), [broadcast.pk, ids])
-            are_new = cursor.rowcount == len(places)
+            are_new = bool(cursor.rowcount == len(places))
         transaction.set_rollback(not are_new)
     return are_new
 

@@ -173,7 +173,8 @@ def cancel_broadcast(broadcast: Broadcast, *, now: datetime) -> Broadcast:
         broadcast = _locked(broadcast)
         _must_be(broadcast, *Broadcast.STOPPABLE, State.PAUSED)
         broadcast.state, broadcast.ended_at, broadcast.is_settling, broadcast.halt = State.CANCELLED, now, True, ""
-        broadcast.save(update_fields=["state", "ended_at", "is_settling", "halt"])
+        broadcast.recount_at = None
+        broadcast.save(update_fields=["state", "ended_at", "is_settling", "halt", "recount_at"])
     settle(broadcast, now=now)
     return _again(broadcast)
 

@@ -19,7 +19,7 @@ Halt = Broadcast.Halt
 # Written after a batch; what staff may change at the same time is not among them.
 _KEPT = (
     "state", "halt", "started_at", "cursor", "people", "gathered_at", "next_slot_at", "tested_at", "winner",
-    "winner_decided_at", "ended_at", "is_settling",
+    "winner_decided_at", "ended_at", "recount_at", "is_settling",
 )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def _batch(broadcast: Broadcast, now: datetime, limit: int, lines: Lines) -> int
         done = _gather(broadcast, now, limit if has_room else audience.LOOKED_AT, with_messages=has_room)
     done += trial.go_on(broadcast, now=now)
     if not done and _is_through(broadcast):
-        broadcast.state, broadcast.ended_at = State.DONE, now
+        broadcast.state, broadcast.ended_at, broadcast.recount_at = State.DONE, now, None
         done = 1
     return done
 

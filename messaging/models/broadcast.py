@@ -26,6 +26,10 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
         is_under_way = models.Q(state__in=[Broadcast.State.SENDING, Broadcast.State.PAUSED])
         return self.filter(is_due | is_under_way | models.Q(is_settling=True))
 
+    def to_be_counted(self, now: datetime) -> BroadcastQuerySet:
+        """Those whose totals are missing or too old (broadcasts.totals)."""
+        return self.filter(models.Q(recount_at=None) | models.Q(recount_at__lte=now), started_at__isnull=False)
+
 
 class Broadcast(models.Model):
     """
@@ -139,6 +143,11 @@ class Broadcast(models.Model):
     next_slot_at = models.DateTimeField(null=True, blank=True, editable=False)
     tested_at = models.DateTimeField(_("last of the trial queued"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    # What came of it, as of `counted_at` (selectors.broadcasts.Tally); counted anew at `recount_at`, None: at once.
+    totals = models.JSONField(default=dict, editable=False)
+    counted_at = models.DateTimeField(_("counted"), null=True, blank=True)
+    recount_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = BroadcastQuerySet.as_manager()
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import reduce
 from math import erfc, sqrt
+from typing import Any
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, OuterRef, QuerySet, Value
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Event, User
-from messaging.models import Broadcast, BroadcastRecipient, Click, Message
+from messaging.models import Broadcast, BroadcastRecipient, Message
 
 Place = BroadcastRecipient.State
 State = Message.State
@@ -37,7 +38,7 @@ class Tally:
     Attributes:
         waiting: on the list, with no message yet. `left` are those who are not to get one any more.
         reasons: of the withheld and the failed messages, by (state key, reason).
-        clicked, reached: whose link was followed by a person; who did the goal in time.
+        clicked, reached: who followed a link themselves; who did the goal in time.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -50,6 +51,15 @@ class Tally:
             self.counts + other.counts, self.reasons + other.reasons, self.clicked + other.clicked,
             self.reached + other.reached,
         )  # fmt: skip
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> Tally:
+        """Of `as_json`."""
+        return cls(counts=Counter(kept["counts"]), clicked=kept["clicked"])
+
+    def as_json(self) -> dict[str, Any]:
+        """What is kept with a broadcast: reasons and goals are not."""
+        return {"counts": dict(self.counts), "clicked": self.clicked}
 
     @property
     def people(self) -> int:
@@ -94,35 +104,28 @@ class Tally:
 
 
 def tallies(broadcast: Broadcast) -> dict[int, Tally]:
-    """By the number of the variant; 0 holds those who wait for the winner. Three queries at most."""
-    clicked, reached = _clicks(broadcast), _goals(broadcast)
-    return {
-        number: Tally(found.counts, found.reasons, clicked.get(number, 0), reached.get(number, 0))
-        for number, found in counted(broadcast).items()
-    }
+    """By the number of the variant; 0 holds those who wait for the winner. Two queries at most."""
+    reached = _goals(broadcast)
+    return {number: replace(found, reached=reached.get(number, 0)) for number, found in counted(broadcast).items()}
 
 
 def counted(broadcast: Broadcast) -> dict[int, Tally]:
-    """As `tallies`, without clicks and goals; one query."""
-    rows = broadcast.recipients.values("variant", "state", "message__state", "message__reason").annotate(n=Count("pk"))
-    counts: dict[int, Counter[str]] = defaultdict(Counter)
-    reasons: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    """As `tallies`, without goals; one query."""
+    rows = broadcast.recipients.values("variant", "state", "message__state", "message__reason").annotate(
+        n=Count("pk"), clicked=Count("message__clicked_at")
+    )
+    found: dict[int, Tally] = {}
     for row in rows.order_by():
-        number, key = row["variant"] or 0, _key(row["state"], row["message__state"])
-        counts[number][key] += row["n"]
-        if key in ("withheld", "failed"):
-            reasons[number][key, row["message__reason"]] += row["n"]
-    return {number: Tally(found, reasons[number]) for number, found in sorted(counts.items())}
+        key = _key(row["state"], row["message__state"])
+        reasons = Counter({(key, row["message__reason"]): row["n"]}) if key in ("withheld", "failed") else Counter()
+        tally = Tally(Counter({key: row["n"]}), reasons, row["clicked"])
+        found[row["variant"] or 0] = found.get(row["variant"] or 0, Tally()) + tally
+    return dict(sorted(found.items()))
 
 
-def progress_of(broadcasts: Sequence[Broadcast]) -> dict[int, Tally]:
-    """Of those of these that are under way, by primary key, without clicks and goals; one query."""
-    under_way = [broadcast.pk for broadcast in broadcasts if broadcast.is_under_way]
-    rows = BroadcastRecipient.objects.filter(broadcast__in=under_way).values("broadcast", "state", "message__state")
-    found: dict[int, Tally] = defaultdict(Tally)
-    for row in rows.annotate(n=Count("pk")).order_by():
-        found[row["broadcast"]].counts[_key(row["state"], row["message__state"])] += row["n"]
-    return dict(found)
+def kept_of(broadcasts: Sequence[Broadcast]) -> dict[int, Tally]:
+    """The totals that are kept (messaging.broadcasts.totals) of those that were counted, by primary key."""
+    return {broadcast.pk: Tally.of_json(broadcast.totals) for broadcast in broadcasts if broadcast.counted_at}
 
 
 def total_of(found: Mapping[int, Tally]) -> Tally:
@@ -140,7 +143,7 @@ def rows_behind(
     """
     rows = Message.objects.visible_to(user).filter(recipient__broadcast=broadcast)
     if key == "clicked":
-        rows = rows.filter(pk__in=_clicked(broadcast).values("link__message"))
+        rows = rows.filter(clicked_at__isnull=False)
     elif key == "reached":
         rows = rows.filter(pk__in=_reached(broadcast).values("message"))
     elif key:
@@ -212,15 +215,6 @@ def _key(place: str, state: str | None) -> str:
     if place == Place.QUEUED and state:
         return _KEYS[State(state)]
     return "left" if place == Place.LEFT else "waiting"
-
-
-def _clicked(broadcast: Broadcast) -> QuerySet[Click]:
-    return Click.objects.filter(link__message__recipient__broadcast=broadcast, bot_because="", link__is_way_out=False)
-
-
-def _clicks(broadcast: Broadcast) -> dict[int, int]:
-    rows = _clicked(broadcast).values_list("link__message__recipient__variant")
-    return dict(rows.annotate(n=Count("link__message", distinct=True)).order_by())
 
 
 def _reached(broadcast: Broadcast) -> QuerySet[BroadcastRecipient]:

@@ -40,7 +40,7 @@ NEWEST_FIRST = Sort("id")
 @require_GET
 @staff_required("broadcasts.view")
 def broadcast_list(request: HttpRequest) -> HttpResponse:
-    """Every broadcast, newest first, with how far it has come."""
+    """Every broadcast, newest first, with what came of it when it was last counted."""
     state = choice_of(request, "state", _("State"), Broadcast.State.choices)
     rows = Broadcast.objects.select_related("topic", "created_by")
     if state.value:
@@ -48,7 +48,7 @@ def broadcast_list(request: HttpRequest) -> HttpResponse:
     page = page_of(request, rows, NEWEST_FIRST, size=25)
     context = {
         "page": page,
-        "progress": results.progress_of(page.rows),
+        "totals": results.kept_of(page.rows),
         "choices": [state],
         "chosen": [state] if state.value else [],
     }

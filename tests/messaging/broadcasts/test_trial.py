@@ -7,9 +7,10 @@ import pytest
 from crm.models import Event
 from messaging.broadcasts import launch, work
 from messaging.broadcasts.drafts import WrongState
-from messaging.models import Broadcast, BroadcastRecipient, Click, Message, ShortLink
+from messaging.models import Broadcast, BroadcastRecipient, Message, ShortLink
 from messaging.selectors import broadcasts as results
 from messaging.selectors.broadcasts import Tally, compare
+from messaging.services.clicks import Caller, note_click
 from tests.factories.crm import NOON, UserFactory, later
 from tests.factories.messaging import make_broadcast, make_people
 from tests.messaging.broadcasts.conftest import run, run_and_send
@@ -35,7 +36,7 @@ def click(message: Message, *, times: int = 1, bot_because: str = "", is_way_out
         is_way_out=is_way_out,
     )  # fmt: skip
     for _ in range(times):
-        Click.objects.create(link=link, at=NOON, bot_because=bot_because)
+        note_click(link, Caller(bot_because=bot_because), now=NOON)
 
 
 def of_variant(number: int) -> list[Message]:
@@ -81,6 +82,15 @@ def test_machines_and_ways_out_are_no_clicks_and_one_person_is_one():
     found = results.tallies(Broadcast.objects.get())
 
     assert (found[1].clicked, found[2].clicked) == (1, 2)
+
+
+def test_a_click_that_an_email_service_tells_of_counts_as_well():
+    under_way()
+    Message.objects.filter(pk=of_variant(2)[0].pk).update(clicked_at=NOON)
+
+    found = results.tallies(Broadcast.objects.get())
+
+    assert (found[1].clicked, found[2].clicked) == (0, 1)
 
 
 def test_by_deliveries():

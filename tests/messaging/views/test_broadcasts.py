@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from crm.models import Segment, User
-from messaging.broadcasts import launch
+from messaging.broadcasts import launch, totals
 from messaging.channels.reasons import Reason
 from messaging.models import Broadcast, ChannelSettings, Message, Price, ProviderState
 from tests.crm.views.conftest import SignIn
@@ -350,15 +350,43 @@ def test_a_person_chooses_the_winner(manager: Client):
     assert broadcast.winner == 2
 
 
-def test_the_list_shows_state_and_progress_in_a_fixed_number_of_queries(manager: Client, django_assert_max_num_queries):
+def test_the_list_shows_what_was_counted_in_a_fixed_number_of_queries(manager: Client, django_assert_max_num_queries):
     make_people(2)
     for number in range(1, 6):
         under_way(number=number)
+    totals.count_due(now=NOON)
     with django_assert_max_num_queries(12):
         answer = manager.get(LIST)
-    assert len(answer.context["progress"]) == 5
+    assert [found.people for found in answer.context["totals"].values()] == [2] * 5
     assert manager.get(f"{LIST}?state=done").context["page"].rows == []
     assert manager.get(f"{LIST}?state=odd").status_code == 400
+
+
+def test_list_and_page_agree_on_what_came_of_it(manager: Client):
+    make_people(9)
+    broadcast = under_way()
+    messages = list(Message.objects.order_by("pk"))
+    for state, some in (("delivered", messages[:4]), ("failed", messages[4:6]), ("withheld", messages[6:7])):
+        Message.objects.filter(pk__in=[message.pk for message in some]).update(state=state)
+    Message.objects.filter(pk=messages[0].pk).update(clicked_at=NOON)
+    totals.count_due(now=NOON)
+
+    kept = manager.get(LIST).context["totals"][broadcast.pk]
+    counted = manager.get(page(broadcast)).context["total"]
+
+    assert (kept.counts, kept.clicked) == (counted.counts, counted.clicked)
+    assert kept.counts == {"delivered": 4, "failed": 2, "withheld": 1, "queued": 2}
+    assert kept.clicked == 1
+
+
+def test_one_that_was_not_counted_yet_shows_no_numbers(manager: Client):
+    make_people(1)
+    under_way()
+
+    answer = manager.get(LIST)
+
+    assert answer.context["totals"] == {}
+    assert "counted" not in answer.content.decode()
 
 
 def test_an_empty_list_says_what_broadcasts_are_for(sign_in: SignIn):
