@@ -6,7 +6,9 @@ Apps say how their own leaves read with `says`. A leaf nobody has words for is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -15,10 +17,12 @@ from django.utils.translation import gettext_lazy
 
 from crm.events import types
 from crm.lib.spans import span_in_words
-from crm.models import Channel, Review, Ticket
+from crm.models import Channel, Review, Segment, Ticket, Topic
 
 Say = Callable[[Any], str]
 _sayings: dict[str, Say] = {}
+# What rules mention by slug, as shops call it: {("topic", "promotions"): "Promotions"}.
+_names: ContextVar[Mapping[tuple[str, str], str] | None] = ContextVar("names_in_rules", default=None)
 OPERATORS = {
     "eq": gettext_lazy("is"),
     "ne": gettext_lazy("is not"),
@@ -48,7 +52,60 @@ def says(kind: str) -> Callable[[Say], Say]:
 
 
 def in_words(rule: Mapping[str, Any]) -> str:
-    """A rule of the grammar as one sentence; "everybody" for the empty one."""
+    """
+    A rule of the grammar as one sentence; "everybody" for the empty one.
+
+    Segments and topics are told by their names, read with a query for each kind that the rule mentions; for many rules
+    see `naming`.
+    """
+    if not rule or rule == {"all": []}:
+        return _("everybody")
+    with naming([rule]):
+        return _in_words(rule)
+
+
+@contextmanager
+def naming(rules: Iterable[Any]) -> Iterator[None]:
+    """Inside, `in_words` has the names of all that `rules` mention: a query for each kind, and none where none do."""
+    if _names.get() is not None:
+        yield
+        return
+    mentioned = {pair for rule in rules for pair in _mentioned(rule)}
+    segments = [slug for kind, slug in mentioned if kind == "segment"]
+    topics = [slug for kind, slug in mentioned if kind == "topic"]
+    found: dict[tuple[str, str], str] = {}
+    if segments:
+        for slug, name in Segment.objects.filter(slug__in=segments).values_list("slug", "name"):
+            found["segment", slug] = name
+    if topics:
+        for slug, name in Topic.objects.filter(slug__in=topics).values_list("slug", "name"):
+            found["topic", slug] = _(name)
+    token = _names.set(found)
+    try:
+        yield
+    finally:
+        _names.reset(token)
+
+
+def name_of(kind: str, slug: str) -> str:
+    """What the shop calls the "segment" or "topic" of that slug; the slug itself where there is none."""
+    return (_names.get() or {}).get((kind, slug), slug)
+
+
+def _mentioned(part: Any) -> Iterator[tuple[str, str]]:
+    """The segments and topics that a rule names anywhere in it."""
+    if isinstance(part, Mapping):
+        for name, value in part.items():
+            if name in ("segment", "topic") and isinstance(value, str):
+                yield name, value
+            else:
+                yield from _mentioned(value)
+    elif isinstance(part, list | tuple):
+        for item in part:
+            yield from _mentioned(item)
+
+
+def _in_words(rule: Mapping[str, Any]) -> str:
     if not rule or rule == {"all": []}:
         return _("everybody")
     kind, value = next(iter(rule.items()))
@@ -87,7 +144,7 @@ def how_often(said: str, test: Mapping[str, Any]) -> str:
 
 def _bracketed(rule: Mapping[str, Any]) -> str:
     several = next(iter(rule), "") in {"all", "any"} and len(next(iter(rule.values()))) > 1
-    return f"({in_words(rule)})" if several else in_words(rule)
+    return f"({_in_words(rule)})" if several else _in_words(rule)
 
 
 def _test(name: str, op: str, value: Any) -> str:
@@ -109,7 +166,7 @@ def _tag(name: str) -> str:
 
 @says("segment")
 def _segment(slug: str) -> str:
-    return _("in the segment %(segment)s") % {"segment": slug}
+    return _("in the segment %(segment)s") % {"segment": name_of("segment", slug)}
 
 
 @says("event")
@@ -168,7 +225,10 @@ def _review(test: Mapping[str, Any]) -> str:
 
 @says("consent")
 def _consent(test: Mapping[str, Any]) -> str:
-    names = {"channel": dict(Channel.choices).get(test["channel"], test["channel"]), "topic": test["topic"]}
+    names = {
+        "channel": dict(Channel.choices).get(test["channel"], test["channel"]),
+        "topic": name_of("topic", test["topic"]),
+    }
     return {
         "in": _("said yes to %(topic)s by %(channel)s"),
         "out": _("said no to %(topic)s by %(channel)s"),

@@ -19,7 +19,7 @@ from crm.lib.htmx import render_page
 from crm.lib.paging import Sort
 from crm.models import Segment
 from crm.rules import Fault, InvalidRule
-from crm.rules.words import in_words
+from crm.rules.words import in_words, naming
 from crm.selectors.segments import comings_and_goings, newest_members
 from crm.services import segments
 from crm.views import rules
@@ -35,7 +35,8 @@ VERSIONS = 10  # of the rule, on its page
 def segment_list(request: HttpRequest) -> HttpResponse:
     """Every segment with how many are in it, and its rule in words."""
     page = page_of(request, Segment.objects.all(), BY_NAME)
-    rows = [(segment, in_words(segment.rule)) for segment in page.rows]
+    with naming(segment.rule for segment in page.rows):
+        rows = [(segment, in_words(segment.rule)) for segment in page.rows]
     return render_page(request, "crm/segment_list.html", {"page": page, "rows": rows})
 
 
@@ -45,17 +46,20 @@ def segment_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """The rule in words, who is in it, who came and went."""
     segment = get_object_or_404(Segment, slug=slug)
     entered, left, chart = comings_and_goings(segment, now=timezone.now(), days=CHART_DAYS)
-    versions = segment.history.select_related("history_user")[:VERSIONS]
+    versions = list(segment.history.select_related("history_user")[:VERSIONS])
+    with naming([segment.rule, *(version.rule for version in versions)]):
+        words = in_words(segment.rule)
+        earlier = [(version, in_words(version.rule)) for version in versions]
     context: dict[str, Any] = {
         "segment": segment,
-        "words": in_words(segment.rule),
+        "words": words,
         "rule_text": rules.as_text(segment.rule),
         "members": newest_members(segment, staff_of(request)),
         "entered": entered,
         "left": left,
         "chart": chart,
         "uses": segments.users_of(segment),
-        "versions": [(version, in_words(version.rule)) for version in versions],
+        "versions": earlier,
     }
     return render(request, "crm/segment_detail.html", context)
 

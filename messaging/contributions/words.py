@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from crm.models import Channel
-from crm.rules.words import how_often, says
+from crm.rules.words import how_often, name_of, says
 
 
 @says("message")
@@ -20,10 +20,11 @@ def message(test: Mapping[str, Any]) -> str:
         "failed": _("a message failed"),
         "withheld": _("a message was withheld"),
     }[test["result"]]
-    labels = dict(Channel.choices)
-    about = [
-        f"{label}: {labels.get(test[name], test[name])}"
-        for name, label in (("channel", _("channel")), ("topic", _("topic")), ("template", _("template")))
-        if test.get(name)
-    ]
+    told = {
+        "channel": Channel(test["channel"]).label if test.get("channel") else "",
+        "topic": name_of("topic", test["topic"]) if test.get("topic") else "",
+        "template": test.get("template"),
+    }
+    labels = {"channel": _("channel"), "topic": _("topic"), "template": _("template")}
+    about = [f"{labels[name]}: {value}" for name, value in told.items() if value]
     return how_often(f"{said} ({', '.join(about)})" if about else said, test)

@@ -3,8 +3,11 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from crm.models import Segment
 from crm.rules import parse_rule
-from crm.rules.words import event_in_words, in_words
+from crm.rules.words import event_in_words, in_words, naming
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
@@ -54,10 +57,10 @@ from crm.rules.words import event_in_words, in_words
             "a message was sent, at least 3 times",
         ),
         ({"review": {"rating": {"lte": 2}}}, "has written a review, stars: at most 2"),
-        ({"consent": {"channel": "sms", "topic": "promotions"}}, "said yes to promotions by SMS"),
+        ({"consent": {"channel": "sms", "topic": "promotions"}}, "said yes to Promotions by SMS"),
         (
             {"consent": {"channel": "sms", "topic": "promotions", "state": "none"}},
-            "was never asked about promotions by SMS",
+            "was never asked about Promotions by SMS",
         ),
         (
             {"stage": {"journey": "five-stage", "in": ["purchase", "retention"], "for_at_least": "P30D"}},
@@ -79,3 +82,22 @@ def test_a_leaf_without_words_is_shown_as_it_is_written() -> None:
 
 def test_an_event_of_the_shops_own_goes_by_its_name() -> None:
     assert event_in_words("Kettle Boiled") == "Kettle Boiled"
+
+
+def test_segments_and_topics_go_by_their_names() -> None:
+    Segment.objects.create(slug="regulars", name="Our regulars")
+    rule = {"all": [{"segment": "regulars"}, {"not": {"consent": {"channel": "sms", "topic": "gone"}}}]}
+    assert in_words(rule) == "in the segment Our regulars and not: said yes to gone by SMS"
+
+
+def test_topics_that_come_with_the_product_are_told_in_the_readers_language() -> None:
+    with translation.override("th"):
+        assert "โปรโมชัน" in in_words({"consent": {"channel": "sms", "topic": "promotions"}})
+
+
+def test_the_names_of_many_rules_are_read_at_once(django_assert_num_queries: Any) -> None:
+    rules = [{"segment": slug} for slug in ("a", "b")]
+    with django_assert_num_queries(1), naming(rules):
+        assert [in_words(rule) for rule in rules] == ["in the segment a", "in the segment b"]
+    with django_assert_num_queries(0):
+        assert in_words({"tag": "vip"}) == "tagged “vip”"
