@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from crm.access.guards import staff_of, staff_required
 from crm.extensions import Text
 from crm.lib.htmx import redirect_to, render_page, wants
+from crm.lib.paging import bounded_count
 from crm.lib.vault import CannotUnseal
 from crm.models import Channel, Customer
 from crm.views.parts import done, posted
@@ -30,6 +31,7 @@ from messaging.models import ChannelSettings, Message, MessagingSettings
 from messaging.models.channel import SANDBOX
 from messaging.outbox.addresses import address_of
 from messaging.rendering import links
+from messaging.selectors.log import COUNTED
 from messaging.services import channels
 
 LIST = "messaging:channel_list"
@@ -41,13 +43,15 @@ EDIT = "messaging:channel_edit"
 def channel_list(request: HttpRequest) -> HttpResponse:
     """Every channel: how it is connected, whether it sends, how its provider fares."""
     rows = {row.channel: row for row in ChannelSettings.objects.select_related("flow")}
-    waiting = Message.objects.queued().order_by().values("pk")[:1001].count()
+    waiting = bounded_count(Message.objects.queued(), COUNTED)
     entries = [
         {"channel": channel, "row": rows.get(channel), "flow": getattr(rows.get(channel), "flow", None)}
         for channel in Channel
         if channel in rows or registry.serving(channel)
     ]
-    context = {"entries": entries, "sending_on": MessagingSettings.current().sending_on, "waiting": waiting}
+    context = {
+        "entries": entries, "sending_on": MessagingSettings.current().sending_on, "waiting": waiting, "most": COUNTED,
+    }  # fmt: skip
     return render(request, "messaging/channel_list.html", context)
 
 

@@ -11,6 +11,7 @@ from messaging.models import ChannelSettings, Message, MessagingSettings, Provid
 from messaging.outbox import flow
 from messaging.outbox.sender import send_due
 from messaging.rendering import links
+from messaging.views import channels as channels_page
 from tests.crm.views.conftest import SignIn
 from tests.factories.messaging import MessageFactory
 
@@ -351,3 +352,11 @@ def test_new_credentials_close_the_circuit(admin: Client) -> None:
 def test_the_page_costs_a_fixed_number_of_queries(manager: Client, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(12):
         manager.get("/settings/channels/")
+
+
+def test_of_very_many_that_wait_the_number_is_not_told(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels_page, "COUNTED", 2)
+    MessageFactory.create_batch(2)
+    assert "2 messages wait" in manager.get("/settings/channels/").content.decode()
+    MessageFactory()
+    assert "more than 1,000 messages wait" in manager.get("/settings/channels/").content.decode()
