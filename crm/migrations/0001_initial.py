@@ -700,6 +700,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'ticket message',
                 'verbose_name_plural': 'ticket messages',
                 'ordering': ['created_at', 'id'],
+                'indexes': [models.Index(condition=models.Q(('gone', '')), fields=['created_at'], name='turn_to_age')],
             },
         ),
         migrations.CreateModel(

@@ -166,6 +166,10 @@ class TicketMessage(Factual, models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("ticket message"), _("ticket messages")
         ordering = ["created_at", "id"]
+        indexes = [
+            # services.aging: what has served its time.
+            models.Index(fields=["created_at"], name="turn_to_age", condition=models.Q(gone="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.author}: {self.body[:40]}"

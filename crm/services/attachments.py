@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Count, Sum
 from django.utils.translation import gettext
@@ -56,6 +57,13 @@ def take_off_the_disk(rows: Iterable[TicketAttachment]) -> None:
         if row.file:
             with suppress(OSError):
                 row.file.delete(save=False)
+
+
+def remove_from_disk(places: Iterable[str]) -> None:
+    """Take away files by their names in the storage, once nothing refers to them."""
+    for place in places:
+        with suppress(OSError):
+            default_storage.delete(place)
 
 
 def await_files(message: TicketMessage, names: Sequence[str]) -> list[TicketAttachment]:

@@ -15,14 +15,15 @@ class KeepForm(forms.ModelForm[MessagingSettings]):
         model = MessagingSettings
         fields = ("keep_texts_days", "keep_attempts_days", "keep_calls_days", "keep_networks_days")
         labels = {
-            "keep_texts_days": _("Texts of messages (days)"),
+            "keep_texts_days": _("Texts of messages and tickets (days)"),
             "keep_attempts_days": _("Attempts to send (days)"),
             "keep_calls_days": _("What providers told us, as it came (days)"),
             "keep_networks_days": _("Networks of those who followed a link (days)"),
         }
         help_texts = {
             "keep_texts_days": _(
-                "Then the words go; a fingerprint that proves them stays, with when they went, to whom and why."
+                "Sent, received, and on tickets that are solved, with their files. Then the words go; that they were "
+                "said stays, by whom and when, and of what was sent a fingerprint that proves it."
             ),
             "keep_attempts_days": _("Each call to a provider, and how it ended."),
             "keep_calls_days": _("What it meant for messages and people stays."),

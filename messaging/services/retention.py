@@ -18,11 +18,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from crm.events import log
+from crm.events.types import OURS
 from crm.lib import bulk
 from crm.lib.among import Among
+from crm.models import Event
+from crm.services import aging
 from messaging.models import (
     Attempt,
     Click,
+    InboundMessage,
     Message,
     MessagingSettings,
     ProviderCall,
@@ -36,6 +41,8 @@ from messaging.models.message import TEXT_HASH
 AT_ONCE = 1_000
 # Letters are long, and are read to be hashed.
 TEXTS_AT_ONCE = 100
+# What never had words, or lost them otherwise.
+_WORDLESS = (InboundMessage.Reading.FOLLOWED, InboundMessage.Reading.LEFT, InboundMessage.Reading.UNSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,11 @@ def count_over(*, now: datetime) -> dict[str, int]:
 def keep_for(**days: int) -> None:
     """Set after how many days what is forgotten: the fields of MessagingSettings that begin with `keep_`."""
     MessagingSettings.objects.filter(pk=MessagingSettings.current().pk).update(**days)
+
+
+def is_forgotten(row: InboundMessage) -> bool:
+    """Whether what `row` said was forgotten with age."""
+    return row.pk <= _position(WRITTEN) and row.reading not in _WORDLESS
 
 
 def _end(duty: Duty, settings: MessagingSettings, now: datetime) -> datetime:
@@ -170,7 +182,25 @@ def _forget_sandbox(before: datetime) -> int:
     return _sweep(SANDBOX, SandboxText.objects.only("pk", "at"), lambda row: row.at < before, forget)
 
 
-TEXTS, RAW, SANDBOX = "texts", "receipts", "sandbox"
+def _written(before: datetime) -> QuerySet[InboundMessage]:
+    return InboundMessage.objects.filter(pk__gt=_position(WRITTEN), received_at__lt=before)
+
+
+def _forget_written(before: datetime) -> int:
+    """What people wrote to us, as it came; on the ticket it goes with the ticket's conversation."""
+
+    def forget(rows: list[InboundMessage]) -> None:
+        said = {text[:300]: "" for row in rows for text in (row.body, row.subject) if text}
+        keys = [f"inbound:{row.provider}:{row.provider_id}"[:200] for row in rows]
+        log.replace_words(Event.objects.filter(source=OURS, dedupe_key__in=keys), said)
+        words = {"from_name": "", "subject": "", "body": "", "references": [], "reply_token": ""}
+        InboundMessage.objects.filter(Among("pk", [row.pk for row in rows])).update(**words)
+
+    rows = InboundMessage.objects.only("pk", "received_at", "provider", "provider_id", "subject", "body")
+    return _sweep(WRITTEN, rows, lambda row: row.received_at < before, forget, TEXTS_AT_ONCE)
+
+
+TEXTS, RAW, SANDBOX, WRITTEN = "texts", "receipts", "sandbox", "inbound"
 
 
 def _position(name: str) -> int:
@@ -211,6 +241,8 @@ DUTIES = (
     Duty("receipts as received", "keep_calls_days", _raw, _forget_raw),
     Duty("attempts", "keep_attempts_days", _attempts, _deletion(_attempts, "started_at")),
     Duty("texts of messages", "keep_texts_days", _texts, _forget_texts),
+    Duty("texts written to us", "keep_texts_days", _written, _forget_written),
+    Duty("turns of solved tickets", "keep_texts_days", aging.turns_over, aging.forget_turns),
     Duty("texts on the sandbox phone", "keep_texts_days", _sandbox, _forget_sandbox),
     Duty("networks of clicks", "keep_networks_days", _networks, _forget_networks),
 )

@@ -18,6 +18,7 @@ from crm.models import Channel
 from crm.views.parts import choice_of, done, next_url, page_of, refused
 from messaging.inbound.receive import AlreadyReviewed, review
 from messaging.models import InboundMessage
+from messaging.services import retention
 
 NEWEST_FIRST = Sort("id")
 
@@ -61,7 +62,8 @@ def inbound_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if row is None:
         raise Http404
     if request.method == "GET":
-        return render(request, "messaging/inbound_detail.html", {"row": row})
+        is_forgotten = retention.is_forgotten(row)
+        return render(request, "messaging/inbound_detail.html", {"row": row, "is_forgotten": is_forgotten})
     if not may(user, "messages.send"):
         raise PermissionDenied("messages.send")
     means = request.POST.get("means", "")

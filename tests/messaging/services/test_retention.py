@@ -6,8 +6,13 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 
+from crm.lib.uploads import Upload
+from crm.models import ConsentEvent, Event
+from crm.services import tickets
+from messaging.inbound.receive import receive_text
 from messaging.models import (
     Attempt,
     Message,
@@ -20,7 +25,7 @@ from messaging.models import (
 )
 from messaging.selectors.reading import reading_of
 from messaging.services import retention
-from tests.factories.crm import NOON
+from tests.factories.crm import NOON, TicketFactory
 from tests.factories.messaging import MessageFactory, make_template
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +138,43 @@ def test_it_goes_on_where_it_came_to_a_batch_at_a_time(monkeypatch: pytest.Monke
     assert +retention.forget_some(now=at) == {}
     young.refresh_from_db()
     assert young.body == "Hello"
+
+
+def test_what_people_wrote_to_us_goes_and_that_they_did_stays() -> None:
+    row = receive_text(
+        channel="sms", from_address="+66812345678", body="STOP", provider="fake", provider_id="1", now=NOON
+    )
+    assert not retention.is_forgotten(row)
+    assert forget(NOON + 365 * DAY) == {}
+    done = forget(NOON + 365 * DAY + A_SECOND)
+    assert done["texts written to us"] == 1
+    row.refresh_from_db()
+    assert (row.body, row.reading, row.from_address) == ("", "stop", "+66812345678")
+    assert retention.is_forgotten(row)
+    assert Event.objects.get(name="Message Received").properties == {"channel": "sms", "keyword": "stop", "text": ""}
+    assert ConsentEvent.objects.filter(wording="STOP").exists()  # evidence is kept
+
+
+def test_the_conversation_of_a_solved_ticket_goes_with_its_files(django_capture_on_commit_callbacks: Any) -> None:
+    solved, open_one = TicketFactory(channel="counter"), TicketFactory(channel="counter")
+    for ticket in (solved, open_one):
+        files = [Upload("leak.png", b"\x89PNG\r\n\x1a\n")]
+        tickets.add_message(ticket, author="customer", body="It leaks", files=files, now=NOON)
+    tickets.set_status(solved, "resolved", now=NOON)
+    place = solved.messages.get().attachments.get().file.name
+    assert forget(NOON + 365 * DAY) == {}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert forget(NOON + 365 * DAY + A_SECOND) == {"turns of solved tickets": 1}
+    turn, kept = solved.messages.get(), open_one.messages.get()
+    assert (turn.body, turn.gone, turn.author, kept.body, kept.gone) == ("", "aged", "customer", "It leaks", "")
+    file = turn.attachments.get()
+    assert (file.name, file.state, file.refusal, file.file.name) == ("leak.png", "refused", "aged", "")
+    assert not default_storage.exists(place)
+    assert kept.attachments.get().file.read()
+    quoted = {
+        event.object_id: event.properties["text"] for event in Event.objects.filter(name="Ticket Message Received")
+    }
+    assert quoted == {solved.pk: "", open_one.pk: "It leaks"}
 
 
 def test_how_long_is_for_the_shop_to_say() -> None:
