@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 
 
 class Stopwatch:
@@ -39,3 +39,9 @@ class Clock:
     def passed(self) -> timedelta:
         """How long the round has taken."""
         return self._watch.passed
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass, where it does: whether it has."""
+        if self._runs_on:
+            sleep(seconds)
+        return self._runs_on

@@ -169,11 +169,11 @@ class Delivery:
         )
 
     def _may_go_on(self) -> bool:
-        """Asked before every few calls: kill switch, a worker told to stop, and enough of the lease left for a call."""
+        """Asked before every few calls: kill switches, what other workers met, a worker told to stop, the lease."""
         if self._halted_until:
             return False
         enough = self._claim.left > self._provider.traits.timeout
-        if enough and not lifeline.is_cut() and flow.is_on(self._channel):
+        if enough and not lifeline.is_cut() and flow.may_go_on(self._channel, self._clock.now()):
             return True
         self._halted_until = self._now + SOON
         return False

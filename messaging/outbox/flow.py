@@ -26,6 +26,7 @@ FEWEST_CALLS = 10
 PROBE_EVERY = timedelta(seconds=30)
 REFUSALS = 3
 TROUBLES = (RateLimited, NeverSent, Uncertain)  # of the provider, rather than of one message
+WORTHWHILE = 0.5  # of a second's messages, at least one
 PAUSE = timedelta(seconds=30)  # when a provider says "slow down" and not for how long
 
 
@@ -43,17 +44,24 @@ def open_channels(*, due_by: datetime | None = None) -> list[ChannelSettings]:
     return list(channels)
 
 
-_IS_ON = """
+_MAY_GO_ON = """
 SELECT 1 FROM messaging_channelsettings, messaging_messagingsettings
 WHERE messaging_channelsettings.id = %s AND is_on AND sending_on
+  AND NOT EXISTS (SELECT 1 FROM messaging_providerstate
+    WHERE channel_id = messaging_channelsettings.id AND (paused_until > %s OR breaker NOT IN ('closed', %s)))
   AND NOT EXISTS (SELECT 1 FROM messaging_restoration WHERE ended_at IS NULL)
 """
 
 
-def is_on(channel: ChannelSettings) -> bool:
-    """Asked between the calls of a batch: a kill switch takes effect within seconds."""
+def may_go_on(channel: ChannelSettings, now: datetime) -> bool:
+    """
+    Asked between the calls of a batch: a kill switch takes effect within seconds, and so does what another worker has
+    been told, to slow down or by an outage. Whoever makes the probe of an open circuit may.
+    """
+    state = getattr(channel, "flow", None)
+    ours = Breaker.OPEN if state is not None and state.breaker == Breaker.OPEN else Breaker.CLOSED
     with connection.cursor() as cursor:
-        cursor.execute(_IS_ON, [channel.pk])
+        cursor.execute(_MAY_GO_ON, [channel.pk, connection.ops.adapt_datetimefield_value(now), ours])
         return cursor.fetchone() is not None
 
 
@@ -71,6 +79,16 @@ def refund(channel: ChannelSettings, unused: int) -> None:
     if unused and channel.max_per_second:
         with _locked(channel) as state:
             state.tokens = min(state.tokens + unused, channel.max_per_second)
+
+
+def seconds_to_room(channel: ChannelSettings, now: datetime) -> float | None:
+    """How long until a worthwhile part of the bucket is full; None when it is not for its rate that nothing may go."""
+    state = getattr(channel, "flow", None)
+    if state is None or not channel.max_per_second or state.tokens >= 1:
+        return None
+    if state.breaker != Breaker.CLOSED or _paused(state, now):
+        return None
+    return max(1 / channel.max_per_second, WORTHWHILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +152,8 @@ def _grant(state: ProviderState, rate: int, wanted: int, now: datetime) -> int:
     # A bucket of one second's worth, filled as time goes by.
     passed = (now - state.filled_at).total_seconds() if state.filled_at else 1.0
     state.tokens = min(rate, state.tokens + max(passed, 0.0) * rate)
-    state.filled_at = now
+    # A worker whose clock is behind does not turn it back for the others: the same second would be filled in twice.
+    state.filled_at = max(state.filled_at or now, now)
     granted = min(wanted, floor(state.tokens))
     state.tokens -= granted
     return granted

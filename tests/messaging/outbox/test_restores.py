@@ -197,9 +197,9 @@ class TestHolding:
 
     def test_a_batch_under_way_stops(self, fake: type[FakeProvider]) -> None:
         channel = flow.open_channels()[0]
-        assert flow.is_on(channel)
+        assert flow.may_go_on(channel, NOON)
         restores.tell(backup_at=NOON, now=NOON)
-        assert not flow.is_on(channel)
+        assert not flow.may_go_on(channel, NOON)
 
     @pytest.mark.parametrize(
         ("book", "ahead", "taken"),
