@@ -23,6 +23,17 @@ _AT_LENGTH: Mapping[str, str | Promise] = {
     "anymail": _("Email service: Mailgun, SendGrid, Postmark, Brevo, Mailjet or SparkPost"),
 }
 
+_MORE: Mapping[str, Promise] = {
+    "anymail": _(
+        "It may also have track_opens and track_clicks, true or false: whether the service is to tell who opened a "
+        "letter and followed a link. Without them its own setting holds."
+    ),
+    "line": _("It may also have api_url and data_url, where LINE is reached through a proxy of your own."),
+    "twilio": _(
+        "It may also have messaging_service_sid, api_key with api_secret, and api_url for an account of another region."
+    ),
+}
+
 
 def name_of(provider: str) -> str:
     """In a word or two; of an extension's own provider its short name."""
@@ -32,3 +43,8 @@ def name_of(provider: str) -> str:
 def choice_of(provider: str) -> str:
     """As somebody who chooses among them reads it."""
     return str(_AT_LENGTH.get(provider, name_of(provider)))
+
+
+def more_settings(provider: str) -> str:
+    """What the provider's settings may have beside those of its example; "" for nothing worth a word."""
+    return str(_MORE.get(provider, ""))

@@ -17,7 +17,7 @@ from crm.lib.vault import CannotUnseal
 from crm.models import Channel
 from messaging.channels import registry
 from messaging.channels.base import ConfigFault, Preset
-from messaging.channels.names import choice_of
+from messaging.channels.names import choice_of, more_settings
 from messaging.forms import blanks
 from messaging.forms.addresses import AddressForm
 from messaging.models import ChannelSettings
@@ -71,6 +71,7 @@ class ChannelForm(forms.ModelForm[ChannelSettings]):
         has_config = bool(self.instance.sealed_config)
         unsealed = _SEALED_SANDBOX if self.instance.provider == SANDBOX else _SEALED
         self.fields["config"].help_text = _KEPT if has_config else unsealed
+        self.more_settings = more_settings(self.initial.get("provider", ""))
         self.is_open = True
         if start:
             widget = cast("WriteOnly", self.fields["config"].widget)

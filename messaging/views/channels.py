@@ -99,7 +99,7 @@ def channel_edit(request: HttpRequest, channel: str) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("%(channel)s is connected.") % {"channel": kind.label})
+            messages.success(request, _connected(row, form) % {"channel": kind.label})
             return redirect_to(request, reverse(EDIT, args=[channel]))
     return _page(request, kind, row, form=form)
 
@@ -118,6 +118,15 @@ def channel_trial(request: HttpRequest, channel: str) -> HttpResponse:
         row, address=str(form.cleaned_data["address"]), actor=staff_of(request), now=timezone.now()
     )
     return redirect(f"{reverse(EDIT, args=[channel])}?trial={message.public_id}#trial")
+
+
+def _connected(before: ChannelSettings | None, form: ChannelForm) -> str:
+    """Whether new credentials are any good only a message shows: no service is asked while a page waits."""
+    provider = form.cleaned_data["provider"]
+    is_same = before is not None and form.initial.get("provider") == provider and form.new_config is None
+    if is_same or provider == SANDBOX:
+        return _("%(channel)s is connected.")
+    return _("%(channel)s is connected, and not tried yet: send yourself a test.")
 
 
 def _known(channel: str) -> tuple[Channel, ChannelSettings | None]:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from crm.lib import bell
 from crm.models import Shop, User
+from messaging.channels.base import AccountRefused
 from messaging.models import ChannelSettings, Message, MessagingSettings, ProviderState, SandboxText
 from messaging.outbox import flow
 from messaging.outbox.sender import send_due
@@ -360,3 +361,30 @@ def test_of_very_many_that_wait_the_number_is_not_told(manager: Client, monkeypa
     assert "2 messages wait" in manager.get("/settings/channels/").content.decode()
     MessageFactory()
     assert "more than 1,000 messages wait" in manager.get("/settings/channels/").content.decode()
+
+
+def test_new_credentials_are_said_to_be_untried(admin: Client) -> None:
+    def said(**changes: Any) -> list[str]:
+        connect(admin, **changes)
+        return [str(message) for message in admin.get("/settings/channels/sms/").context["messages"]]
+
+    untried = ["SMS is connected, and not tried yet: send yourself a test."]
+    gateway = {"provider": "http_sms", "config": json.dumps({**GATEWAY, "success": {"status": [200]}})}
+    assert said(**gateway) == untried
+    assert said(provider="http_sms", sender="OTHER") == ["SMS is connected."]
+    assert said(**gateway) == untried
+    assert said(provider="sandbox") == ["SMS is connected."]
+
+
+def test_refused_credentials_are_shown_before_the_circuit_opens(manager: Client) -> None:
+    flow.note(sms(), flow.Calls.of([AccountRefused("401 wrong key")]), timezone.now())
+    shown = manager.get("/settings/channels/").content.decode()
+    assert sms().flow.breaker == ProviderState.Breaker.CLOSED
+    assert "credentials refused" in shown
+    assert "account_refused: 401 wrong key" in shown
+
+
+def test_settings_that_no_example_has_are_named(admin: Client) -> None:
+    assert "track_opens" in admin.get("/settings/channels/email/?start=anymail:mailgun").content.decode()
+    assert "data_url" in admin.get("/settings/channels/line/?start=line:account").content.decode()
+    assert "track_opens" not in admin.get("/settings/channels/email/").content.decode()
