@@ -13,7 +13,8 @@ class ShortLink(models.Model):
     """
     One address in one message. Written in the transaction that marks the message as on the wire.
 
-    `is_way_out` marks our own pages for opting out: following one is no sign of interest in what the message says.
+    `is_way_out` marks our own pages for opting out: following one is no sign of interest in what the message says, and
+    these lead on for ever. The others do for as long as the shop says (MessagingSettings.keep_links_days).
     """
 
     token = models.CharField(_("token"), max_length=16)

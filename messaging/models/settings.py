@@ -86,6 +86,7 @@ class MessagingSettings(models.Model):
     )
     keep_attempts_days = models.PositiveSmallIntegerField(_("attempts to send"), default=90, validators=KEEPING)
     keep_texts_days = models.PositiveSmallIntegerField(_("texts of messages"), default=365, validators=KEEPING)
+    keep_links_days = models.PositiveSmallIntegerField(_("short links"), default=400, validators=KEEPING)
     keep_networks_days = models.PositiveSmallIntegerField(_("networks of clicks"), default=30, validators=KEEPING)
 
     class Meta:

@@ -9,6 +9,7 @@ import re
 import string
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 
 from django.conf import settings
@@ -43,11 +44,13 @@ class LinkRules:
     Attributes:
         domain: what short links begin with, e.g. "https://go.shop.example"; "" for none.
         registered: the only domains that links in an SMS may be on; empty for any.
+        lasting: for how long short links lead on.
     """
 
     domain: str = ""
     registered: frozenset[str] = frozenset()
     in_email: bool = False
+    lasting: timedelta = timedelta(days=400)
 
     @classmethod
     def current(cls) -> LinkRules:
@@ -65,7 +68,9 @@ class LinkRules:
 @remembered(MessagingSettings)
 def _current() -> LinkRules:
     row = MessagingSettings.current()
-    return LinkRules(row.link_domain, frozenset(row.registered_domains), row.shorten_email)
+    return LinkRules(
+        row.link_domain, frozenset(row.registered_domains), row.shorten_email, timedelta(days=row.keep_links_days)
+    )
 
 
 class Shortener:

@@ -34,11 +34,14 @@ from messaging.models import (
     Receipt,
     RefusedCalls,
     SandboxText,
+    ShortLink,
     Sweep,
 )
 from messaging.models.message import TEXT_HASH
 
 AT_ONCE = 1_000
+# When its time is over, a link says so for a while; then it is as if it had never been.
+LINKS_SAY_SO_FOR = timedelta(days=90)
 # Letters are long, and are read to be hashed.
 TEXTS_AT_ONCE = 100
 # What never had words, or lost them otherwise.
@@ -200,6 +203,22 @@ def _forget_written(before: datetime) -> int:
     return _sweep(WRITTEN, rows, lambda row: row.received_at < before, forget, TEXTS_AT_ONCE)
 
 
+def _links(before: datetime) -> QuerySet[ShortLink]:
+    rows = ShortLink.objects.filter(pk__gt=_position(LINKS), created_at__lt=before - LINKS_SAY_SO_FOR)
+    return rows.filter(is_way_out=False)
+
+
+def _forget_links(before: datetime) -> int:
+    """With who followed them; that somebody did stays on the message. Ways out stay."""
+
+    def forget(rows: Iterable[ShortLink]) -> None:
+        ShortLink.objects.filter(Among("pk", [row.pk for row in rows if not row.is_way_out])).delete()
+
+    rows = ShortLink.objects.only("pk", "created_at", "is_way_out")
+    return _sweep(LINKS, rows, lambda row: row.created_at < before - LINKS_SAY_SO_FOR, forget)
+
+
+LINKS = "links"
 TEXTS, RAW, SANDBOX, WRITTEN = "texts", "receipts", "sandbox", "inbound"
 
 
@@ -244,5 +263,6 @@ DUTIES = (
     Duty("texts written to us", "keep_texts_days", _written, _forget_written),
     Duty("turns of solved tickets", "keep_texts_days", aging.turns_over, aging.forget_turns),
     Duty("texts on the sandbox phone", "keep_texts_days", _sandbox, _forget_sandbox),
+    Duty("short links", "keep_links_days", _links, _forget_links),
     Duty("networks of clicks", "keep_networks_days", _networks, _forget_networks),
 )

@@ -110,6 +110,11 @@ def bad_link(request: HttpRequest) -> HttpResponse:
     return _page("bad_link", None, status=404)
 
 
+def expired_link() -> HttpResponse:
+    """The page of a link that was good once."""
+    return _page("expired_link", None, status=410)
+
+
 def _page(
     name: str, customer: Customer | None, *, status: int = 200, headers: dict[str, str] | None = None, **context: Any
 ) -> HttpResponse:

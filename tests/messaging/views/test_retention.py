@@ -9,7 +9,13 @@ from tests.factories.crm import UserFactory
 pytestmark = pytest.mark.django_db
 
 URL = "/settings/kept/"
-DAYS = {"keep_texts_days": 400, "keep_attempts_days": 60, "keep_calls_days": 14, "keep_networks_days": 7}
+DAYS = {
+    "keep_texts_days": 400,
+    "keep_attempts_days": 60,
+    "keep_calls_days": 14,
+    "keep_links_days": 200,
+    "keep_networks_days": 7,
+}
 
 
 def browser(role: str) -> Client:

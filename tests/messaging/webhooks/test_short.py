@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from crm.models import ConsentEvent, Event
 from messaging.models import Click, Message, ShortLink
@@ -126,3 +127,57 @@ def test_networks_are_forgotten_after_a_month(link: ShortLink) -> None:
 )
 def test_an_address_is_cut_to_its_network(ip: str, network: str | None) -> None:
     assert clicks.network_of(ip) == network
+
+
+# --- Their time is over ---------------------------------------------------------------------------------
+
+
+def made(link: ShortLink, **ago: float) -> None:
+    ShortLink.objects.filter(pk=link.pk).update(created_at=timezone.now() - timedelta(**ago))
+
+
+def test_after_its_time_a_link_says_so_and_notes_nobody(link: ShortLink) -> None:
+    made(link, days=400, minutes=1)
+    answer = PERSON.get(f"/{link.token}")
+    assert (answer.status_code, answer["Content-Language"]) == (410, "en")
+    assert "This link has expired" in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    assert not answer.cookies
+    assert not Click.objects.exists()
+    assert not Message.objects.filter(clicked_at__isnull=False).exists()
+
+
+def test_until_then_it_leads_on(link: ShortLink) -> None:
+    made(link, days=399, hours=23)
+    assert PERSON.get(f"/{link.token}").status_code == 302
+
+
+def test_the_page_speaks_the_language_the_browser_asks_for(link: ShortLink) -> None:
+    made(link, days=401)
+    answer = PERSON.get(f"/{link.token}", headers={"Accept-Language": "th"})
+    assert (answer.status_code, answer["Content-Language"]) == (410, "th")
+
+
+def test_the_shop_says_for_how_long(link: ShortLink) -> None:
+    retention.keep_for(keep_links_days=7)
+    made(link, days=8)
+    assert PERSON.get(f"/{link.token}").status_code == 410
+
+
+def test_a_way_out_leads_on_for_ever(link: ShortLink) -> None:
+    ShortLink.objects.update(is_way_out=True)
+    made(link, days=4_000)
+    retention.forget_some(now=timezone.now())
+    assert PERSON.get(f"/{link.token}").status_code == 302
+
+
+def test_links_are_forgotten_some_time_after_and_that_somebody_followed_them_stays(link: ShortLink) -> None:
+    now = timezone.now()
+    PERSON.get(f"/{link.token}")
+    made(link, days=489)
+    assert retention.forget_some(now=now)["short links"] == 0
+    made(link, days=491)
+    assert retention.forget_some(now=now)["short links"] == 1
+    assert not ShortLink.objects.exists()
+    assert Message.objects.filter(clicked_at__isnull=False).count() == 1
+    assert PERSON.get(f"/{link.token}").status_code == 404
