@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from crm.lib import health
+from crm.lib import health, witness
 from crm.lib.health import Finding
 from crm.lib.vault import CannotUnseal
 from messaging.channels import registry
 from messaging.models import (
     ChannelSettings,
+    Ledger,
     Message,
     MessagingSettings,
     ProviderCall,
@@ -16,7 +17,7 @@ from messaging.models import (
     Receipt,
     RefusedCalls,
 )
-from messaging.outbox import flow
+from messaging.outbox import flow, restores
 
 OVERDUE = timedelta(minutes=15)
 STUCK = timedelta(minutes=1)
@@ -40,6 +41,28 @@ def messages_on_their_way(now: datetime) -> Iterator[Finding]:
         )
     if not overdue and not stuck:
         yield health.ok("no message is overdue or stuck")
+
+
+@health.check("restored backup")
+def restored_backup(now: datetime) -> Iterator[Finding]:
+    """The ledger is the one it was, and something outside the database would tell if it were not."""
+    found = restores.current()
+    if found:
+        state = "is being reconciled" if found.asked_at else "waits for a person"
+        yield health.error(
+            f"The database was restored from a backup ({found.get_cause_display()}, noticed "
+            f"{found.noticed_at:%F %T} UTC): nothing is sent, and it {state}.",
+            "Run: manage.py reconcile --since WHEN-THE-BACKUP-WAS-MADE, or see Messages, Delivery.",
+        )
+        return
+    ledger = Ledger.objects.first()
+    if ledger and ledger.beat and not witness.recall().get(ledger.book.hex):
+        yield health.warning(
+            "Nothing outside the database keeps how far the ledger has come, so an older copy is not always noticed.",
+            "Let WITNESS_FILE be a file that the worker may write, or set REDIS_URL.",
+        )
+    else:
+        yield health.ok("the ledger is the one it was")
 
 
 @health.check("channels")

@@ -8,7 +8,7 @@ from django.db.models import Count, Min
 
 from crm.lib import metrics
 from crm.lib.metrics import Figures
-from messaging.models import Attempt, Message, ProviderCall, ProviderState, Receipt, RefusedCalls
+from messaging.models import Attempt, Message, ProviderCall, ProviderState, Receipt, RefusedCalls, Restoration
 
 HOUR = timedelta(hours=1)
 # States that are left again; the others only ever grow, and counting millions of them is nobody's wish.
@@ -44,6 +44,11 @@ def calls(now: datetime) -> Figures:
 def circuits(now: datetime) -> Figures:
     rows = ProviderState.objects.order_by("channel__channel").values_list("channel__channel", "breaker")
     return [({"channel": channel}, breaker == ProviderState.Breaker.CLOSED) for channel, breaker in rows]
+
+
+@metrics.gauge("waymark_sending_held", "1 while nothing is sent because the database was restored, else 0.")
+def held(now: datetime) -> Figures:
+    return [({}, Restoration.objects.open().exists())]
 
 
 @metrics.gauge("waymark_receipts_unmatched", "Receipts of messages that we do not know.")

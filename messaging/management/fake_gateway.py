@@ -4,8 +4,8 @@ An SMS gateway that goes wrong on purpose, and remembers what it took. For load 
     POST /messages        {"key", "to", "from", "text"}  →  200 {"id": "…"}
     GET  /messages/<key>  (lookup)                       →  200 {"id": "…"}, or 404
 
-Each accepted message is a line of JSON in the ledger: {"key", "to", "at", "reference"}. Two lines with one key are a
-message that went out twice. What stands in the ledger as the gateway begins was accepted before it went down.
+Each accepted message is a line of JSON in the ledger: {"key", "to", "text", "at", "reference"}. Two lines with one key
+are a message that went out twice. What stands in the ledger as the gateway begins was accepted before it went down.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class FakeGateway:
             self._is_after = not self._is_after
             if not self._is_after:
                 return _json({"error": "out of order"}, status=500)
-        reference = self._accept(key, to)
+        reference = self._accept(key, to, str(message.get("text", "")))
         if self.delay:
             await asyncio.sleep(self.delay)
         if fault == Fault.RESET and request.transport:
@@ -191,13 +191,13 @@ class FakeGateway:
                 return fault
         return None
 
-    def _accept(self, key: str, to: str) -> str:
+    def _accept(self, key: str, to: str, text: str) -> str:
         if self.mode == Mode.IDEM and (known := self._references.get(key)):
             return known
         self.accepted += 1
         reference = self._references[key] = f"fake-{self.accepted}"
         if self.ledger:
-            entry = {"key": key, "to": to, "at": datetime.now(UTC), "reference": reference}
+            entry = {"key": key, "to": to, "text": text, "at": datetime.now(UTC), "reference": reference}
             self.ledger.write(orjson.dumps(entry) + b"\n")
             self.ledger.flush()
         return reference

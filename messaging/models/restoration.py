@@ -98,6 +98,11 @@ class Restoration(models.Model):
     def __str__(self) -> str:
         return f"{self.noticed_at:%Y-%m-%d %H:%M} {self.cause}"
 
+    @property
+    def in_question(self) -> int:
+        """How many messages may have gone out in the time that is lost, so far as the ledger was gone through."""
+        return sum(number for name, number in self.counts.items() if not name.startswith("settled_"))
+
     def may_have_sent(self, meant_at: datetime) -> bool:
         """Whether what was meant for then may have gone out in the time that is lost."""
         return self.lost_from - LATENESS <= meant_at <= self.lost_until

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from crm.events import log
 from crm.lib import bulk
@@ -125,7 +125,9 @@ def _settle(channel: str, name: str, provider: Provider | None, now: datetime) -
     elif provider and repeat == Repeat.LOOKUP:
         # Not before a worker that was only slow has surely given up.
         wait = LEASE + provider.traits.timeout
-    waited = Message.objects.filter(state=State.UNKNOWN, channel=channel, provider=name, unknown_at__lte=now - wait)
+    # After a restore there is nobody to wait for: whoever had it in hand is gone, with the database it was in.
+    is_over = Q(unknown_at__lte=now - wait) | Q(reason=Reason.RESTORED)
+    waited = Message.objects.filter(is_over, state=State.UNKNOWN, channel=channel, provider=name)
     keys = {message.pk: message.key for message in waited.order_by("unknown_at")[:AT_ONCE]}
     if not keys:
         return Counter()

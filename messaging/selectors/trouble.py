@@ -10,17 +10,19 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from crm.models import Channel, Customer, User
-from messaging.models import ChannelSettings, InboundMessage, Message, MessagingSettings, ProviderState
+from messaging.models import ChannelSettings, InboundMessage, Message, MessagingSettings, ProviderState, Restoration
 
 State = Message.State
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Something that keeps messages from going out."""
+    """Something that keeps messages from going out; `url` is the name of the page where it is mended."""
 
     title: str
     detail: str = ""
+    url: str = "messaging:channel_list"
+    label: str = ""
 
 
 def unclear(user: User) -> QuerySet[Message]:
@@ -43,11 +45,28 @@ def perhaps_stop(user: User) -> QuerySet[InboundMessage]:
 
 
 def halts(channels: Collection[str] = Channel.values) -> list[Halt]:
-    """Kill switches that are off, and providers that fail, of these channels."""
+    """A restored database, kill switches that are off, and providers that fail, of these channels."""
+    if found := restored():
+        return found
     if not MessagingSettings.current().sending_on:
         return [Halt(_("All sending is switched off"), _("Messages stay queued until somebody switches it on."))]
     rows = ChannelSettings.objects.select_related("flow").filter(channel__in=channels)
     return [halt for row in rows if (halt := _halt(row))]
+
+
+def restored() -> list[Halt]:
+    """The hold on a restored database, if there is one."""
+    return [_restored(row) for row in Restoration.objects.open()]
+
+
+def _restored(row: Restoration) -> Halt:
+    if row.asked_at:
+        detail = _("Messages wait while it is being reconciled.")
+    else:
+        detail = _("Nothing is sent, so that nobody gets a message twice, until somebody says what to do.")
+    return Halt(
+        _("The database was restored from a backup"), detail, url="messaging:restoration", label=_("Restored backup")
+    )
 
 
 def _halt(row: ChannelSettings) -> Halt | None:

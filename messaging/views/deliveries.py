@@ -25,7 +25,7 @@ from crm.lib.spans import span_in_words
 from crm.models import Shop
 from crm.views.parts import choice_of
 from messaging.channels.reasons import Reason, label_of
-from messaging.selectors import deliveries
+from messaging.selectors import deliveries, trouble
 from messaging.selectors.deliveries import ACCEPTED, CUT_OFF, Health
 
 HOUR = timedelta(hours=1)
@@ -41,7 +41,7 @@ def delivery_health(request: HttpRequest) -> HttpResponse:
     days = int(choice.value or 1)
     since = now - timedelta(days=days)
     entries = [_entry(health, since, now, zone) for health in deliveries.healths(since=since, now=now)]
-    context = {"entries": entries, "choice": choice, "span": DAYS[str(days)]}
+    context = {"entries": entries, "choice": choice, "span": DAYS[str(days)], "card": {"halts": trouble.restored()}}
     return render_page(request, "messaging/delivery_health.html", context, partial="report")
 
 

@@ -26,7 +26,7 @@ from messaging.models import Message, Template
 from messaging.outbox.cancel import cancel_message
 from messaging.outbox.enclosing import attachments_of
 from messaging.outbox.reconcile import NotUnclear, resolve_unclear
-from messaging.selectors import causes, clicks, log
+from messaging.selectors import causes, clicks, log, trouble
 from messaging.selectors.decision import decided_at, gates
 from messaging.selectors.phone import on_the_phone
 from messaging.selectors.reading import reading_of, steps_of
@@ -57,6 +57,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
             "kept": {"state": state.value},
             "query": query,
             "choices": choices,
+            "card": {"halts": trouble.restored()},
             "chosen": [choice for choice in choices if choice.value],
         },
     )
@@ -123,6 +124,7 @@ def message_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "links": clicks.links_of(message),
         "cause_url": causes.url_of(message.cause),
         "on_phone": on_the_phone(message),
+        "card": {"halts": trouble.restored() if message.state == Message.State.QUEUED else ()},
     }
     return render_page(request, "messaging/message_detail.html", context, partial="record")
 

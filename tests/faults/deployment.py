@@ -26,7 +26,7 @@ WITHIN = 120  # seconds that another process may take for anything, on a very bu
 class Deployment:
     """Runs commands of manage.py against one database, and looks into that database from outside."""
 
-    def __init__(self, database_url: str, database: dict[str, Any]) -> None:
+    def __init__(self, database_url: str, database: dict[str, Any], witness: Path | str = "") -> None:
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -35,6 +35,7 @@ class Deployment:
             "REDIS_URL": "",
             "HTTPS": "false",
             "TICK_SECONDS": "1",
+            "WITNESS_FILE": str(witness),
         }
         self._connections = ConnectionHandler({"default": database})
 
@@ -73,7 +74,7 @@ class Deployment:
 def deployed(folder: Path) -> Iterator[Deployment]:
     """A migrated deployment on the kind of database that this run of the tests uses."""
     with database(folder) as (url, options):
-        deployment = Deployment(url, options)
+        deployment = Deployment(url, options, folder / "witness")
         try:
             yield deployment
         finally:

@@ -30,9 +30,9 @@ queue_messages([
 
 
 @contextmanager
-def gateway(deployment: Deployment, ledger: Path) -> Iterator[dict[str, Any]]:
-    """A gateway that cannot be asked and takes the same thing twice; the settings for it."""
-    command = deployment.command("fakeprovider", "--mode", "dumb", "--delay-ms", "20", "--ledger", str(ledger))
+def gateway(deployment: Deployment, ledger: Path, *, mode: str = "dumb") -> Iterator[dict[str, Any]]:
+    """A gateway, by default one that cannot be asked and takes the same thing twice; the settings for it."""
+    command = deployment.command("fakeprovider", "--mode", mode, "--delay-ms", "20", "--ledger", str(ledger))
     with subprocess.Popen(command, env=deployment.environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
