@@ -11,14 +11,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# A line that says who wrote what follows, in one to three lines: Gmail, Apple Mail, Thunderbird, in English and Thai.
+_WROTE = r"(?:wrote|écrit|schrieb|escribió|(?:ได้)?เขียน(?:ข้อความ)?(?:ไว้)?(?:ว่า)?)"
+_MAILBOX = r"<[^<>\s]+@[^<>\s]+>"
+# A line that says who wrote what follows, in one to three lines: Gmail, Apple Mail, Yahoo, Thunderbird, in English and
+# Thai. "2026-11-19 10:15 Ploy <ploy@example.com>:" is Gmail's, too.
 _ATTRIBUTION = re.compile(
-    r"^\W*(?:(?:on|le|am|el)\b.{6,300}\b(?:wrote|écrit|schrieb|escribió)\s*:"
-    r"|(?:เมื่อ|ในวันที่|ใน วัน|วันที่).{6,300}(?:เขียน(?:ว่า|ข้อความว่า)?|ได้เขียนไว้ว่า)\s*:)\s*$",
+    rf"^\W*(?:(?:(?:on|le|am|el)\b|เมื่อ|ใน\s*วัน|วันที่).{{6,300}}{_WROTE}\s*:"
+    rf"|\d.{{6,300}}{_MAILBOX}.{{0,20}}{_WROTE}\s*:"
+    rf"|\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}\b.{{0,200}}{_MAILBOX}\s*:)\s*$",
     re.IGNORECASE | re.DOTALL,
 )
-# What makes it one: a date, a time or an address; "On Monday my friend wrote:" is somebody's own sentence.
+# What makes it one: a date, a time or an address; "On Monday my friend wrote:" is somebody's own sentence …
 _EVIDENCE = re.compile(r"\d|@")
+# … unless what they wrote follows, and is marked as quoted.
+_BARE_ATTRIBUTION = re.compile(rf"^.{{1,200}}{_WROTE}\s*:\s*$", re.IGNORECASE)
+# "Ploy wrote on 19/11/2026 10:15:", on a line of its own.
+_WROTE_ON = re.compile(rf"^\w.{{0,120}}\b{_WROTE}\s+(?:on|am|เมื่อ)\s.{{0,40}}\d[:.]\d\d.{{0,20}}:\s*$", re.IGNORECASE)
+_LONGEST_ATTRIBUTION = 600
 _LINES_OF_ATTRIBUTION = 3
 # "-----Original Message-----", "________________________________", "Begin forwarded message:"
 _DIVIDER = re.compile(
@@ -28,7 +37,9 @@ _DIVIDER = re.compile(
 )
 # Outlook's header of the letter below, without a divider: at least three of its lines together.
 _HEADER = re.compile(
-    r"^\W*(?:from|sent|date|to|cc|subject|จาก|ส่ง|ส่งเมื่อ|วันที่|ถึง|สำเนา|เรื่อง|หัวเรื่อง)\s*:\s?\S", re.IGNORECASE
+    r"^\W*(?:from|sent|date|to|cc|subject|จาก|ส่ง|ส่งเมื่อ|วันที่|วันที่ส่ง|ถึง|ไปยัง|สำเนา"
+    r"|เรื่อง|ชื่อเรื่อง|หัวเรื่อง)\s*:\s?\S",
+    re.IGNORECASE,
 )
 _FIRST_OF_HEADER = re.compile(r"^\W*(?:from|จาก)\s*:", re.IGNORECASE)
 _LINES_OF_HEADER = 3
@@ -52,7 +63,10 @@ def fold(text: str) -> Words:
         return _without_signature(lines)
     if not _joined(lines[:start]):
         return _below(lines, start)
-    return Words(_joined(_body_of(lines[:start])), _joined([*_signature_of(lines[:start]), *lines[start:]]))
+    body = _joined(_body_of(lines[:start]))
+    if not body:
+        return Words(_joined(lines))
+    return Words(body, _joined([*_signature_of(lines[:start]), *lines[start:]]))
 
 
 def _start_of_old(lines: list[str]) -> int | None:
@@ -118,9 +132,14 @@ def _attribution(lines: list[str], index: int) -> int:
         return 0
     for length in range(1, _LINES_OF_ATTRIBUTION + 1):
         said = " ".join(line.strip() for line in lines[index : index + length])
+        if len(said) > _LONGEST_ATTRIBUTION:
+            break
         if _ATTRIBUTION.match(said) and _EVIDENCE.search(said):
             return length
-    return 0
+    if _WROTE_ON.match(lines[index]):
+        return 1
+    below = next((line for line in lines[index + 1 : index + 3] if line.strip()), "")
+    return 1 if _is_quoted(below) and not _is_quoted(lines[index]) and _BARE_ATTRIBUTION.match(lines[index]) else 0
 
 
 def _is_header(lines: list[str], index: int) -> bool:

@@ -180,3 +180,67 @@ def test_no_word_is_ever_lost(text: str) -> None:
     words = fold(text)
     kept = f"{words.new}\n{words.quoted}".split()
     assert sorted(kept) == sorted(text.split())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "On Thursday, Baan Kafe wrote:",
+        "On Thursday Baan Kafe wrote:",
+        "เมื่อวันพฤหัสบดี Baan Kafe เขียนว่า:",
+        "Baan Kafe wrote:",
+        "Baan Kafe เขียนว่า:",
+    ],
+)
+def test_a_head_without_a_date_is_one_above_quoted_lines_only(head: str) -> None:
+    found = fold(f"Thank you.\n\n{head}\n\n> Shall we send it?\n")
+    assert (found.new, found.quoted.split("\n")[0]) == ("Thank you.", head)
+    said = f"{head}\nit was broken when it came, and I agree."
+    assert (fold(said).new, fold(said).quoted) == (said, "")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        # Yahoo, in both languages
+        "On Thursday, November 19, 2026 at 10:15:00 AM GMT+7, Baan Kafe <hello@baankafe.example> wrote:",
+        "ในวัน พฤหัสบดี 19 พฤศจิกายน พ.ศ. 2569 10:15:00 GMT+7, Baan Kafe <hello@baankafe.example> เขียนว่า:",
+        # Gmail, with its short date
+        "2026-11-19 10:15 GMT+07:00 Baan Kafe <hello@baankafe.example>:",
+        # Apple Mail and others in Thai
+        "เมื่อ 19 พ.ย. 2569 เวลา 10:15 Baan Kafe <hello@baankafe.example> ได้เขียนว่า:",
+        "ในวันที่ 19 พ.ย. 2569 เวลา 10:15 น. Baan Kafe <hello@baankafe.example>\nได้เขียนไว้ว่า:",
+        "19 พ.ย. 2569 10:15 น., Baan Kafe <hello@baankafe.example> เขียนว่า:",
+        # Thunderbird in Thai, and written the other way around
+        "เมื่อ 19/11/2569 10:15, Baan Kafe เขียน:",
+        "Baan Kafe wrote on 19/11/2026 10:15:",
+        # Outlook, whose bold letters became stars
+        "*From:* Baan Kafe\n*Sent:* Thursday, 19 November 2026 10:15\n*To:* Ploy\n*Subject:* Re: My kettle",
+        "*จาก:* Baan Kafe\n*ส่งเมื่อ:* 19 พฤศจิกายน 2569 10:15\n*ถึง:* Ploy\n*เรื่อง:* Re: กาต้มน้ำ",
+        "จาก: Baan Kafe\nวันที่ส่ง: 19 พฤศจิกายน 2569 10:15\nไปยัง: Ploy\nชื่อเรื่อง: Re: กาต้มน้ำ",
+    ],
+)
+def test_the_heads_of_other_programs_with_and_without_marks_below(head: str) -> None:
+    for mark in ("> ", ""):
+        found = fold(f"Thank you.\n\n{head}\n\n{mark}Shall we send it?\n")
+        assert (found.new, found.quoted.split("\n")[0]) == ("Thank you.", head.split("\n")[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- \nPloy\n\nOn Thu, 19 Nov 2026 at 10:15, Baan Kafe <hello@baankafe.example> wrote:\n> Shall we?",
+        "On Thursday, Baan Kafe wrote:\n> Shall we?",
+        "2026-11-19 10:15 GMT+07:00 Baan Kafe <hello@baankafe.example>:\n> Shall we?",
+        "From: a\nTo: b\nSubject: c\n\nShall we?",
+        "> a\n> b",
+        "-- \nPloy",
+    ],
+)
+def test_a_whole_letter_is_never_folded_away(text: str) -> None:
+    assert (fold(text).new, fold(text).quoted) == (text.strip(), "")
+
+
+def test_two_people_and_a_number_are_no_head() -> None:
+    said = "2 colleagues of mine wrote:\nit does not work."
+    assert fold(said).new == said
