@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
@@ -171,11 +171,14 @@ def retry_after(answer: Answer, *, now: datetime) -> timedelta | None:
     use.
     """
     text = answer.headers.get("Retry-After", "").strip()
-    seconds = whole(text, most=999_999)
+    seconds = whole(text)
     if seconds is not None:
-        return min(timedelta(seconds=seconds), LONGEST_WAIT)
+        return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
     try:
-        return min(max(parsedate_to_datetime(text) - now, timedelta(0)), LONGEST_WAIT)
+        until = parsedate_to_datetime(text)
+        # Whichever of its three forms it has, a date in HTTP is GMT; the oldest does not say so.
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return min(max(until - now, timedelta(0)), LONGEST_WAIT)
     except (TypeError, ValueError, OverflowError):
         return None
 

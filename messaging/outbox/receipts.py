@@ -22,6 +22,7 @@ from crm.lib.among import among
 from messaging.channels.base import News, ReceiptIn
 from messaging.channels.reasons import Reason
 from messaging.models import Message, Receipt, ShortLink
+from messaging.models.receipt import PATIENCE
 from messaging.outbox import announce
 from messaging.outbox.addresses import suppress_refused
 from messaging.rendering import links
@@ -88,11 +89,48 @@ def take_with_answers(
     return facts
 
 
+def match_early(*, now: datetime) -> Counter[str]:
+    """
+    Match receipts that came when their references were nobody's with messages that bear these by now; return how many
+    moved where.
+
+    The sender matches what was there when it learnt a reference. Some come while it writes that down, and some
+    references are learnt otherwise, by asking.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LEARNT, [connection.ops.adapt_datetimefield_value(now - PATIENCE)])
+        owners = dict(cursor.fetchall())
+    return _match(owners, now) if owners else Counter()
+
+
+@transaction.atomic
+def _match(owners: Mapping[int, int], now: datetime) -> Counter[str]:
+    """Give receipts to their messages, both by id."""
+    messages = {message.pk: message for message in _locked(Q(pk__in=set(owners.values())))}
+    # Looked at behind the lock: another worker may have matched them.
+    found = list(Receipt.objects.filter(pk__in=owners, message=None))
+    for receipt in found:
+        receipt.message = messages[owners[receipt.pk]]
+    bulk.update_rows(Receipt, [{"id": row.pk, "message_id": row.message_id} for row in found], fields=["message_id"])
+    moved, facts = _move_on(found, now)
+    _write(moved)
+    log.record_many(facts, now=now)
+    return Counter(message.state for message in moved)
+
+
 def _write(moved: Sequence[Message]) -> None:
     rows = [{"id": message.pk, **{name: getattr(message, name) for name in _FIELDS}} for message in moved]
     bulk.update_rows(Message, rows, fields=_FIELDS)
 
 
+# The newest: what providers report of messages that are not ours is never matched, and there may be much of it.
+_LEARNT = """
+SELECT r.id, m.id FROM (
+    SELECT id, provider, reference FROM messaging_receipt
+    WHERE message_id IS NULL AND reference <> '' AND received_at >= %s ORDER BY id DESC LIMIT 1000) r
+JOIN messaging_message m ON m.provider_reference = r.reference AND m.provider = r.provider
+WHERE m.provider_reference <> ''
+"""
 _EARLY = "SELECT id FROM messaging_receipt WHERE {} AND provider = %s AND message_id IS NULL"
 
 

@@ -24,7 +24,7 @@ from messaging.channels import registry
 from messaging.channels.base import Provider, Repeat
 from messaging.channels.reasons import Reason
 from messaging.models import ChannelSettings, Message
-from messaging.outbox import announce
+from messaging.outbox import announce, receipts
 from messaging.outbox.claims import LEASE
 from messaging.outbox.holding import NEVER
 from messaging.outbox.results import MAX_ATTEMPTS, back_off
@@ -58,7 +58,7 @@ def reconcile(*, now: datetime) -> Counter[str]:
         accounts = {(account.channel, account.provider): account for account in ChannelSettings.objects.all()}
         for key in unclear:
             counts += _settle(*key, _provider(accounts.get(key)), now)
-    return counts
+    return counts + receipts.match_early(now=now)
 
 
 @transaction.atomic

@@ -198,7 +198,7 @@ class TestByAPerson:
         assert fresh(message).state == state
 
 
-def test_with_nothing_unclear_a_round_costs_two_queries(django_assert_num_queries: Any) -> None:
+def test_with_nothing_unclear_a_round_costs_three_queries(django_assert_num_queries: Any) -> None:
     MessageFactory()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert reconcile(now=NOON) == {}
