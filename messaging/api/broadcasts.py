@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import django_filters
@@ -89,9 +88,7 @@ class BroadcastView(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun):
         broadcast = self.get_object()
         changes = _texts(checked(BroadcastChangesGiven(data=request.data, context=self.get_serializer_context())))
         with _conflicts():
-            drafts.edit_broadcast(
-                broadcast, replace(BroadcastIn.of(broadcast), **changes), actor=self.staff, now=self.now
-            )
+            drafts.change_broadcast(broadcast, changes, actor=self.staff, now=self.now)
         return self._again(broadcast)
 
     @extend_schema(summary="Delete a draft", responses={204: None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -25,6 +25,8 @@ from messaging.texts.mjml import MAX_COMPILED
 Timing = Broadcast.Timing
 WinnerBy = Broadcast.WinnerBy
 MOST_PER_MINUTE = 100_000
+# Beyond these, a time of some zone is no time of any calendar.
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +123,34 @@ def create_broadcast(given: BroadcastIn, *, actor: User | None, now: datetime) -
 @transaction.atomic
 def edit_broadcast(broadcast: Broadcast, given: BroadcastIn, *, actor: User | None, now: datetime) -> Broadcast:
     """
-    Change a draft. A request for approval, which was for the draft as it was, is taken back.
+    Write a draft anew. A request for approval, which was for the draft as it was, is taken back.
 
     Raises:
         InvalidBroadcast: as `create_broadcast`.
         WrongState: it is no draft any more.
     """
-    broadcast = Broadcast.objects.select_for_update().get(pk=broadcast.pk)
+    return _write(_opened(broadcast), given, actor, now)
+
+
+@transaction.atomic
+def change_broadcast(
+    broadcast: Broadcast, changes: Mapping[str, Any], *, actor: User | None, now: datetime
+) -> Broadcast:
+    """
+    Change these fields of a draft, by the names of BroadcastIn; the others stay as they are by then, whoever changed
+    them meanwhile. Otherwise as `edit_broadcast`.
+    """
+    broadcast = _opened(broadcast)
+    return _write(broadcast, replace(BroadcastIn.of(broadcast), **changes), actor, now)
+
+
+def _opened(broadcast: Broadcast) -> Broadcast:
+    """A draft, locked, to be changed."""
+    broadcast = Broadcast.objects.select_related("topic").select_for_update(of=("self",)).get(pk=broadcast.pk)
     if broadcast.state not in Broadcast.EDITABLE:
         raise WrongState(_("Only a draft can be changed."))
     broadcast.approval_asked_at = broadcast.approval_asked_by = None
-    return _write(broadcast, given, actor, now)
+    return broadcast
 
 
 @transaction.atomic
@@ -156,7 +175,7 @@ def _write(broadcast: Broadcast, given: BroadcastIn, actor: User | None, now: da
         raise InvalidBroadcast(faults)
     for name in _PLAIN:
         setattr(broadcast, name, getattr(given, name))
-    broadcast.name, broadcast.rule = given.name.strip(), given.rule or {}
+    broadcast.name, broadcast.rule = given.name.strip(), _rule_of(given)
     broadcast.fallback = list(given.fallback)
     broadcast.topic = Topic.objects.get(slug=given.topic)
     broadcast.updated_by, broadcast.updated_at = actor, now
@@ -172,6 +191,11 @@ def _write(broadcast: Broadcast, given: BroadcastIn, actor: User | None, now: da
     return broadcast
 
 
+def _rule_of(given: BroadcastIn) -> Any:
+    """Nothing said is everybody; what is no rule is not."""
+    return {} if given.rule is None else given.rule
+
+
 # --- Wrong in itself ------------------------------------------------------------------------------
 
 
@@ -182,7 +206,7 @@ def check(given: BroadcastIn) -> Iterator[Fault]:
     if not Topic.objects.filter(slug=given.topic).exists():
         yield Fault("topic", "unknown_topic", _("There is no such topic."))
     yield from _channel_faults(given)
-    yield from _audience_faults(given.rule or {})
+    yield from _audience_faults(_rule_of(given))
     yield from _choice_faults(given)
     if len(given.variants) > MOST_VARIANTS:
         yield Fault("variants", "too_many", _("At most four variants."))
@@ -218,6 +242,10 @@ def _choice_faults(given: BroadcastIn) -> Iterator[Fault]:
     ):  # fmt: skip
         if not least <= getattr(given, name) <= most:
             yield Fault(name, "out_of_range", _("From %(least)s to %(most)s.") % {"least": least, "most": most})
+    for name, day in (("starts_at", given.starts_at and given.starts_at.date()), ("local_date", given.local_date)):
+        if day and not FIRST_DAY <= day <= LAST_DAY:
+            words = _("From %(least)s to %(most)s.") % {"least": FIRST_DAY.year, "most": LAST_DAY.year}
+            yield Fault(name, "out_of_range", words)
     if len(given.winner_goal) > 100 or "\x00" in given.winner_goal:
         yield Fault("winner_goal", "invalid", _("The name of a fact, at most 100 characters."))
 
