@@ -229,29 +229,6 @@ class TurnMark:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A reply as it is to leave: the way it goes, and for each of its files the name, the type and the bytes it has."""
-
-    channel: str
-    body: str
-    files: Sequence[tuple[str, str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyWay:
-    """
-    What whoever carries replies asks of their files.
-
-    Attributes:
-        why_no_files: why replies on a channel cannot bring files now; "" when they can.
-        faults: what keeps a reply with these files from leaving as it is; nothing when it may.
-    """
-
-    why_no_files: Callable[[str], Text]
-    faults: Callable[[Outgoing], Sequence[Text]]
-
-
 SegmentUsers = Callable[[str], Iterable[Use]]
 TurnMarker = Callable[["Sequence[TicketMessage]"], Mapping[int, TurnMark]]
 Describer = Callable[[Mapping[str, Any]], Description]
@@ -272,7 +249,6 @@ _record_pages: dict[str, RecordPage] = {}
 _folds: dict[str, tuple[str, Text]] = {}
 _segment_users: dict[str, SegmentUsers] = {}
 _turn_markers: dict[str, TurnMarker] = {}
-_reply_ways: dict[str, ReplyWay] = {}
 
 
 def upcoming_source(name: str) -> Callable[[UpcomingSource], UpcomingSource]:
@@ -313,21 +289,6 @@ def turn_marker(name: str) -> Callable[[TurnMarker], TurnMarker]:
 def marks_of_turns(turns: Sequence[TicketMessage]) -> dict[int, TurnMark]:
     """What the upper apps know of these turns."""
     return {pk: mark for marker in _turn_markers.values() for pk, mark in marker(turns).items()}
-
-
-def add_reply_way(name: str, way: ReplyWay) -> None:
-    _reply_ways[name] = way
-
-
-def why_no_files(channel: str) -> Text:
-    """Why replies on `channel` cannot bring files now; "" when they can, or stay on the ticket anyway."""
-    faults = (way.why_no_files(channel) for way in _reply_ways.values())
-    return next((fault for fault in faults if fault), "")
-
-
-def faults_of_reply(reply: Outgoing) -> list[Text]:
-    """What keeps `reply` from leaving with its files."""
-    return [fault for way in _reply_ways.values() for fault in way.faults(reply)]
 
 
 def add_panel(panel: Panel) -> None:

@@ -9,9 +9,10 @@ from django.db import transaction
 
 from crm.events import log
 from crm.events.types import EventDraft
-from crm.extensions import Outgoing, Text, faults_of_reply, why_no_files
+from crm.extensions import Text
 from crm.lib.uploads import Upload, clean_name, judge
 from crm.models import Customer, Product, Purchase, Ticket, TicketMessage, User
+from crm.reply_ways import Outgoing, faults_of_reply, why_no_files
 from crm.services import attachments
 
 Status = Ticket.Status

@@ -17,13 +17,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from crm.access.contacts import name_for
 from crm.access.guards import staff_of, staff_required
-from crm.extensions import marks_of_turns, why_no_files
+from crm.extensions import marks_of_turns
 from crm.forms.base import refuse
 from crm.forms.tickets import TicketForm, TurnForm
 from crm.lib.downloads import to_save
 from crm.lib.htmx import render_page
 from crm.lib.paging import Sort, bounded_count
 from crm.models import Ticket, TicketAttachment, TicketMessage, User
+from crm.reply_ways import why_no_files
 from crm.selectors.record import record_cards
 from crm.selectors.search import clean, tickets_matching
 from crm.selectors.staff import colleague_names, colleagues

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-from crm.extensions import Outgoing, ReplyWay, add_reply_way
 from crm.models import Channel
+from crm.reply_ways import Outgoing, ReplyWay, add_reply_way
 from messaging.channels.enclosures import letter_size
 from messaging.models.channel import SANDBOX
 from messaging.outbox.enclosing import samples, with_addresses
