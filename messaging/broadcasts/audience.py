@@ -79,6 +79,7 @@ def look_through(broadcast: Broadcast, *, now: datetime, limit: int) -> Found:
         for pk, who, zone_name in found.order_by("pk").values_list("pk", "public_id", "time_zone")
         if (due_at := turns.of(zone_name))
     ]
+    broadcast.looked_at += len(seen)
     if len(seen) == limit:
         broadcast.cursor = seen[-1]
     else:

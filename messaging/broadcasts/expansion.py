@@ -19,6 +19,8 @@ from messaging.outbox.queue import MessageRequest, queue_messages
 from messaging.outbox.restores import Lost
 
 BATCH = 1_000
+# One of so many customers at most.
+FEW = 10
 
 State = BroadcastRecipient.State
 
@@ -52,9 +54,13 @@ def goes_at_once(broadcast: Broadcast) -> bool:
     return not broadcast.per_minute and broadcast.most_people is None and broadcast.gathered_at is None
 
 
-def is_ahead(broadcast: Broadcast, *, now: datetime, limit: int) -> bool:
-    """Whether so many people on the list whose turn has come have no message yet."""
-    return len(_next_turns(broadcast, now, limit)) == limit
+def needs_a_start(broadcast: Broadcast, *, now: datetime, limit: int) -> bool:
+    """
+    Whether people are to be looked for while there is no room for their messages: where they are few among many
+    customers, finding them takes longer than sending to them. No further ahead than a batch.
+    """
+    are_few = broadcast.people * FEW < max(broadcast.looked_at, 1)
+    return are_few and len(_next_turns(broadcast, now, limit)) < limit
 
 
 # The database has all there is to write down already.

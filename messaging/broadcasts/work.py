@@ -18,8 +18,8 @@ State = Broadcast.State
 Halt = Broadcast.Halt
 # Written after a batch; what staff may change at the same time is not among them.
 _KEPT = (
-    "state", "halt", "started_at", "cursor", "people", "gathered_at", "next_slot_at", "tested_at", "winner",
-    "winner_decided_at", "ended_at", "recount_at", "is_settling",
+    "state", "halt", "started_at", "cursor", "looked_at", "people", "gathered_at", "next_slot_at", "tested_at",
+    "winner", "winner_decided_at", "ended_at", "recount_at", "is_settling",
 )  # fmt: skip
 
 
@@ -30,9 +30,17 @@ def work_due(*, now: datetime, limit: int = expansion.BATCH) -> int:
 
     Several workers may call this at once: each broadcast is in the hands of one of them at a time, and nobody waits.
     """
-    waiting = Broadcast.objects.at_work(now).order_by("pk").values_list("pk", flat=True)
     lines = Lines(now)
-    return sum(_work_on(pk, now, limit, lines) for pk in list(waiting))
+    done, failed = 0, []
+    for pk in list(Broadcast.objects.at_work(now).order_by("pk").values_list("pk", flat=True)):
+        try:
+            done += _work_on(pk, now, limit, lines)
+        except Exception as error:  # whatever is wrong with one, the others have their turn
+            logger.exception("a batch of broadcast no. %s failed", pk)
+            failed.append(error)
+    if failed and not done:
+        raise failed[0]
+    return done
 
 
 def is_under_way() -> bool:
@@ -88,8 +96,7 @@ def _batch(broadcast: Broadcast, now: datetime, limit: int, lines: Lines) -> int
     has_room = not lines.are_full(broadcast)
     if has_room:
         done += expansion.queue_batch(broadcast, now=now, limit=limit)
-    if at_once and not done and (has_room or not expansion.is_ahead(broadcast, now=now, limit=limit)):
-        # Without room, people are looked for all the same: a few among very many would take long to find afterwards.
+    if at_once and not done and (has_room or expansion.needs_a_start(broadcast, now=now, limit=limit)):
         done = _gather(broadcast, now, limit if has_room else audience.LOOKED_AT, with_messages=has_room)
     done += trial.go_on(broadcast, now=now)
     if not done and _is_through(broadcast):

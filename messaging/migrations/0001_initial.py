@@ -545,6 +545,7 @@ class Migration(migrations.Migration):
                 ('halt', models.CharField(blank=True, choices=[('too_many', "It reaches more people than it may without a second person's approval."), ('bad_rule', 'Its audience cannot be read any more: a segment it speaks of is gone.')], max_length=12, verbose_name='stopped by itself')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
                 ('cursor', models.BigIntegerField(default=0, editable=False)),
+                ('looked_at', models.PositiveIntegerField(default=0, editable=False, verbose_name='customers looked at')),
                 ('people', models.PositiveIntegerField(default=0, editable=False, verbose_name='people')),
                 ('gathered_at', models.DateTimeField(blank=True, null=True, verbose_name='audience written down')),
                 ('next_slot_at', models.DateTimeField(blank=True, editable=False, null=True)),

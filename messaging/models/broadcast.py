@@ -138,6 +138,7 @@ class Broadcast(models.Model):
     halt = models.CharField(_("stopped by itself"), max_length=12, choices=Halt, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     cursor = models.BigIntegerField(default=0, editable=False)
+    looked_at = models.PositiveIntegerField(_("customers looked at"), default=0, editable=False)
     people = models.PositiveIntegerField(_("people"), default=0, editable=False)
     gathered_at = models.DateTimeField(_("audience written down"), null=True, blank=True)
     next_slot_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm.models import Segment, User
-from messaging.broadcasts import launch, settling, work
+from messaging.broadcasts import drafts, launch, settling, work
 from messaging.broadcasts.drafts import InvalidBroadcast, WrongState
 from messaging.broadcasts.launch import Answer, NotAllowed
 from messaging.broadcasts.uses import uses_of_segment
@@ -396,3 +396,30 @@ def test_a_segment_in_use_by_a_broadcast_under_way_is_kept():
     assert [use.name for use in uses_of_segment("thai")] == [broadcast.name]
     Broadcast.objects.update(state=State.DONE)
     assert uses_of_segment("thai") == []
+
+
+# --- Two people at once ---------------------------------------------------------------------------------
+
+
+def test_whoever_changes_one_field_undoes_nobody_elses_change():
+    seen_by_both = make_broadcast(per_minute=5)
+    drafts.change_broadcast(Broadcast.objects.get(), {"name": "Summer"}, actor=None, now=NOON)
+
+    drafts.change_broadcast(seen_by_both, {"per_minute": 9}, actor=None, now=later(minutes=1))
+
+    changed = Broadcast.objects.get()
+    assert (changed.name, changed.per_minute) == ("Summer", 9)
+
+
+def test_of_two_who_press_at_once_the_second_is_told(manager):
+    seen_by_both = make_broadcast()
+    make_people(1)
+    launch.send_broadcast(Broadcast.objects.get(), actor=manager, now=NOON)
+
+    with pytest.raises(WrongState):
+        launch.send_broadcast(seen_by_both, actor=manager, now=NOON)
+    with pytest.raises(WrongState):
+        drafts.change_broadcast(seen_by_both, {"name": "Summer"}, actor=manager, now=NOON)
+
+    run(NOON)
+    assert Message.objects.count() == 1

@@ -43,14 +43,28 @@ def test_it_adds_to_a_short_line_only():
     assert work.work_due(now=NOON, limit=4) == 0
 
 
-def test_without_room_it_looks_for_people_no_further_ahead_than_a_batch(monkeypatch):
-    monkeypatch.setattr("messaging.broadcasts.audience.LOOKED_AT", 3)
+def test_without_room_nobody_is_looked_for_where_many_are_meant():
     make_people(40)
     broadcast = started(make_broadcast())
 
     run(NOON, limit=4)
 
-    assert (waiting(), broadcast.recipients.filter(message=None).count()) == (12, 6)
+    assert (waiting(), broadcast.recipients.count()) == (12, 12)
+
+
+def test_a_few_among_many_are_looked_for_without_room_but_no_further_ahead_than_a_batch(monkeypatch):
+    monkeypatch.setattr("messaging.broadcasts.expansion.FEW", 2)
+    monkeypatch.setattr("messaging.broadcasts.audience.LOOKED_AT", 6)
+    for number in range(36):
+        CustomerFactory(language="th" if number % 3 else "fr")
+    started(make_broadcast(rule=THAI))
+    run(NOON, limit=10)
+    few = started(make_broadcast(number=2, name="Summer", rule=FRENCH))
+
+    run(NOON, limit=4)
+
+    assert few.recipients.filter(message=None).count() == 4
+    assert Message.objects.filter(recipient__broadcast=few).count() == 0
 
 
 def test_it_goes_on_as_messages_leave_the_line_and_everybody_gets_one():
