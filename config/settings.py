@@ -311,6 +311,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 API_RATE_PER_MINUTE = _number("API_RATE_PER_MINUTE", 6000)
+# Past so many events that wait to be worked off, whoever reports more is asked to come later.
+EVENT_BACKLOG_LIMIT = _number("EVENT_BACKLOG_LIMIT", 50_000)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Waymark API",
     "VERSION": "1",

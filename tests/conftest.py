@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
-from crm.lib import configuration
+from crm.lib import backlog, configuration
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -53,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in ("postgres", "redis", "browser"):
             if item.get_closest_marker(marker) and (reason := why_skipped(marker)):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def no_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doors for events have just counted, whenever the test before began; those who are about it count anew."""
+    monkeypatch.setattr(backlog, "_found", (float("inf"), False))
 
 
 @pytest.fixture(autouse=True)

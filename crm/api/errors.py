@@ -33,11 +33,12 @@ _NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 class Problem(exceptions.APIException):
     """An error with a code of its own; the status is the one `problems.PROBLEMS` gives it."""
 
-    def __init__(self, code: str, detail: Text, *, at: str | None = None) -> None:
-        """`at` is the JSON pointer of the field at fault."""
+    def __init__(self, code: str, detail: Text, *, at: str | None = None, wait: int | None = None) -> None:
+        """`at` is the JSON pointer of the field at fault; `wait`, for how many seconds to stay away."""
         super().__init__(str(detail), code)
         self.code = code
         self.at = at
+        self.wait = wait
         self.status_code = problems.PROBLEMS[code][0]
 
 

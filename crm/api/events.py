@@ -24,8 +24,9 @@ from crm.api.bulk import results_schema
 from crm.api.errors import Invalid, Problem
 from crm.api.fields import IDENTITIES_SCHEMA, Shape
 from crm.api.filters import CustomerFilter, MomentFilter
+from crm.api.problems import PROBLEMS
 from crm.api.structs import Fault, read_item, read_uuid
-from crm.lib import configuration
+from crm.lib import backlog, configuration
 from crm.lib.moments import InvalidMoment, read_past
 from crm.lib.paging import Sort
 from crm.lib.strict_json import pointer
@@ -128,6 +129,8 @@ class EventView(mixins.ListModelMixin, Noun):
     @configuration.for_batch()
     @transaction.atomic
     def report(self, request: Request) -> Response:
+        if backlog.is_full(self.now):
+            raise Problem("backlog_full", PROBLEMS["backlog_full"][1], wait=backlog.RETRY_AFTER)
         body: dict[str, Any] = request.data  # type: ignore[assignment] # the parser takes nothing else
         single = "events" not in body
         events = [body] if single else _events_of(body)

@@ -65,6 +65,7 @@ PROBLEMS: dict[str, tuple[int, Text]] = {
     "idempotency_key_reused": (422, _("The Idempotency-Key was used for another call.")),
     "rate_limited": (429, _("Too many calls in this minute.")),
     "internal": (500, _("We failed. Our log tells more under this `id`.")),
+    "backlog_full": (503, _("Too many events wait to be worked off. Nothing was stored; try again.")),
     "db_unavailable": (503, _("The database does not answer. Nothing was stored; try again.")),
 }
 

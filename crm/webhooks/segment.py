@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from crm.lib import rates
+from crm.lib import backlog, rates
 from crm.lib.bodies import BodyTooLarge, BodyUnreadable, read_body
 from crm.lib.strict_json import InvalidJSON, read_object
 from crm.models import Shop, Source
@@ -90,6 +90,8 @@ def collect(request: HttpRequest, kind: str) -> HttpResponse:
     body = _read(request)
     source = _source(_write_keys(request, body), now)
     if source is not None:
+        if backlog.is_full(now):
+            raise Refused(503, "backlog_full", "Too many events wait; try again", retry_after=backlog.RETRY_AFTER)
         _take(body, SHORT.get(kind, kind), source, now)
     return JsonResponse({"success": True})
 

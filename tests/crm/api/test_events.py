@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from crm.lib import backlog
 from crm.models import Customer, Event, Purchase, RejectedEvent
 from tests.crm.api.conftest import Program, faults
 from tests.factories.crm import CustomerFactory
@@ -207,3 +208,16 @@ def test_a_key_that_may_only_write_events_reads_none_back() -> None:
     storefront = Program("events:write")
     assert storefront.post("events/", SEEN).status_code == 200
     assert storefront.get("events/").status_code == 403
+
+
+def test_past_a_backlog_events_are_asked_to_come_later(api: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "_found", (float("inf"), True))
+
+    response = api.post("events/", SEEN)
+
+    assert (response.status_code, response["Retry-After"], response["Content-Type"]) == (
+        503, "30", "application/problem+json",
+    )  # fmt: skip
+    assert response.json()["code"] == "backlog_full"
+    assert facts() == []
+    assert api.get("events/").status_code == 200

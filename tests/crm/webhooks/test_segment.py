@@ -11,6 +11,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from crm.lib import backlog
 from crm.models import Customer, Event, RejectedEvent, Source
 from tests.crm.webhooks.conftest import OK, Storefront
 
@@ -309,3 +310,12 @@ def test_a_batch_of_plain_facts_costs_the_same_queries_whatever_its_size(
 
     assert costs[0] == costs[1]
     assert costs[0] <= 25
+
+
+def test_past_a_backlog_messages_are_asked_to_come_later(shop: Storefront, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "_found", (float("inf"), True))
+
+    response = shop.post("/v1/track", VIEWED)
+
+    assert (response.status_code, response["Retry-After"], response.json()["code"]) == (503, "30", "backlog_full")
+    assert facts() == []
