@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm import extensions
+from crm.access.roles import may
+from crm.models import User
 
 Cause = Mapping[str, Any]
 # What may cause a message, as the log's filter offers it.
@@ -23,8 +25,8 @@ KINDS: Mapping[str, Promise] = {
     "api": gettext_lazy("a program"),
     "test": gettext_lazy("a test"),
 }
-# The records a cause may name by primary key, the nearest first; their apps say where they are shown.
-_RECORDS = ("enrolment", "ticket")
+# The records a cause may name by primary key, the nearest first, with who may look at them; their apps say where.
+_RECORDS = {"enrolment": "flows.view", "ticket": "tickets.view"}
 
 
 def in_words(cause: Cause) -> str:
@@ -33,14 +35,16 @@ def in_words(cause: Cause) -> str:
     return say(cause) if say else ""
 
 
-def url_of(cause: Cause) -> str:
-    """The page of what caused it, "" when it has none."""
-    for record in _RECORDS:
+def url_of(cause: Cause, user: User) -> str:
+    """The page of what caused it; "" when there is none, or none that `user` may see."""
+    for record, permission in _RECORDS.items():
         pk = cause.get(record)
-        if isinstance(pk, int) and (url := extensions.urls_of(record, [pk]).get(pk)):
+        if isinstance(pk, int) and may(user, permission) and (url := extensions.urls_of(record, [pk]).get(pk)):
             return url
     broadcast = cause.get("broadcast")
-    return reverse("messaging:broadcast_detail", args=[broadcast]) if isinstance(broadcast, str) else ""
+    if isinstance(broadcast, str) and may(user, "broadcasts.view"):
+        return reverse("messaging:broadcast_detail", args=[broadcast])
+    return ""
 
 
 def _flow(cause: Cause) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from crm.models import Channel, Customer, User
+from crm.models import Channel, User
 from messaging.models import ChannelSettings, InboundMessage, Message, MessagingSettings, ProviderState, Restoration
 
 State = Message.State
@@ -38,10 +38,8 @@ def failed_since(user: User, since: datetime) -> QuerySet[Message]:
 
 def perhaps_stop(user: User) -> QuerySet[InboundMessage]:
     """Texts that may mean "stop", the oldest first; those of nobody we know are everybody's."""
-    rows = InboundMessage.objects.to_review().select_related("customer")
-    if user.sees_only_own:
-        rows = rows.filter(customer__in=Customer.objects.visible_to(user).values("pk"))
-    return rows.order_by("received_at", "pk")
+    rows = InboundMessage.objects.visible_to(user).to_review()
+    return rows.select_related("customer").order_by("received_at", "pk")
 
 
 def halts(channels: Collection[str] = Channel.values) -> list[Halt]:

@@ -122,7 +122,7 @@ def message_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "receipts": list(message.receipts.order_by("occurred_at", "pk")),
         "files": attachments_of(message),
         "links": clicks.links_of(message),
-        "cause_url": causes.url_of(message.cause),
+        "cause_url": causes.url_of(message.cause, staff_of(request)),
         "on_phone": on_the_phone(message),
         "card": {"halts": trouble.restored() if message.state == Message.State.QUEUED else ()},
     }

@@ -204,3 +204,11 @@ def test_today_shows_the_broadcasts_that_wait_for_somebody() -> None:
 
     assert ([item.title for item in items], total) == (["Asked", "Stopped", "Trial"], 3)
     assert items[0].url.endswith("/review/")
+
+
+def test_a_doubtful_text_of_nobody_we_know_is_everybodys_to_decide_on(sign_in: SignIn) -> None:  # noqa: F811
+    client = sign_in(User.Role.SALES)
+    strangers = doubtful(customer=None)
+    sales_see_their_own()
+    (item,) = section(client, "perhaps-stop").items
+    assert item.url == f"/messages/inbound/{strangers.pk}/"

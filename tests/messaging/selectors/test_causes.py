@@ -1,7 +1,8 @@
 import pytest
 
 from messaging.selectors import causes
-from tests.factories.crm import TicketFactory
+from tests.factories.crm import TicketFactory, UserFactory
+from tests.factories.journeys import EnrolmentFactory
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,19 @@ def test_a_cause_is_told_in_words(cause: dict[str, object], words: str) -> None:
 
 @pytest.mark.django_db
 def test_a_cause_leads_to_the_page_of_its_record() -> None:
-    ticket = TicketFactory()
-    assert causes.url_of({"kind": "ticket", "ticket": ticket.pk}) == ticket.get_absolute_url()
-    assert causes.url_of({"kind": "ticket", "ticket": ticket.pk + 1}) == ""
-    assert causes.url_of({"kind": "staff", "user": 1}) == ""
+    ticket, user = TicketFactory(), UserFactory(role="manager")
+    assert causes.url_of({"kind": "ticket", "ticket": ticket.pk}, user) == ticket.get_absolute_url()
+    assert causes.url_of({"kind": "ticket", "ticket": ticket.pk + 1}, user) == ""
+    assert causes.url_of({"kind": "staff", "user": 1}, user) == ""
+
+
+@pytest.mark.django_db
+def test_nobody_is_led_to_a_page_that_they_may_not_see() -> None:
+    broadcast = {"kind": "broadcast", "broadcast": "01a203de-cbd2-7bc8-968b-59d0b0e519a6", "name": "Sale"}
+    page = "/messages/broadcasts/01a203de-cbd2-7bc8-968b-59d0b0e519a6/"
+    assert causes.url_of(broadcast, UserFactory(role="marketer")) == page
+    run = EnrolmentFactory()
+    flow = {"kind": "flow", "flow": "thanks", "enrolment": run.pk}
+    assert causes.url_of(flow, UserFactory(role="manager")) == f"/journeys/runs/{run.pk}/"
+    sales = UserFactory(role="sales")
+    assert [causes.url_of(cause, sales) for cause in (broadcast, flow)] == ["", ""]
