@@ -73,8 +73,8 @@ class Message(models.Model):
     One message to one person on one channel. Written by `messaging.outbox` only.
 
     `public_id` is the key we give to providers, the same on every try; a lease token fences every later write, so that
-    a worker that lost its lease changes nothing. `wire_at` is set only as the call starts: a message back in the queue
-    with `wire_at` still set may already have gone out.
+    a worker that lost its lease changes nothing. `wire_at` is set only as the call starts, the first of those that may
+    have got through: a message back in the queue with `wire_at` still set may already have gone out.
 
     `cost_micros` is what it cost by the price table of the moment it left, in millionths of the shop's currency.
     `clicked_at` is when a person first followed one of its links.

@@ -63,6 +63,8 @@ class Delivery:
         self._provider = provider
         self._claim = claim
         self._rules = rules
+        # Calls that were lost are made again: these messages may be out already.
+        self._repeats = {message.pk for message in claim.messages if message.wire_at}
         self._prices = Prices.current()
         self._clock = clock
         self._now = clock.now()
@@ -219,22 +221,25 @@ class Delivery:
 
     def _withhold(self, messages: Collection[Message], reasons: Mapping[int, Reason]) -> None:
         for message in messages:
-            message.state, message.reason, message.ended_at = State.WITHHELD, reasons[message.pk], self._now
-            message.cleared_at = None
+            # As the policy has it: what an earlier call may have brought there was not withheld.
+            message.state = State.UNKNOWN_FINAL if message.pk in self._repeats else State.WITHHELD
+            message.reason, message.ended_at, message.cleared_at = reasons[message.pk], self._now, None
         fields = ("state", "reason", "decision", "ended_at", "cleared_at")
         rows = [
             {"id": message.pk, "lease_token": self._claim.token, **{name: getattr(message, name) for name in fields}}
             for message in messages
         ]
         claims.write(rows, fields=fields)
-        log.record_many([announce.withheld(message, self._now) for message in messages], now=self._now)
-        self.counts[State.WITHHELD] += len(messages)
+        withheld = [message for message in messages if message.state == State.WITHHELD]
+        log.record_many([announce.withheld(message, self._now) for message in withheld], now=self._now)
+        self.counts += Counter(message.state for message in messages)
 
     # --- After it ---------------------------------------------------------------------------------
 
     def _land(self, key: str, outcome: Outcome) -> Call:
         message, started = self._flying.pop(key)
-        return Call(message, outcome, int((time.monotonic() - started) * 1000))
+        milliseconds = int((time.monotonic() - started) * 1000)
+        return Call(message, outcome, milliseconds, is_repeat=message.pk in self._repeats)
 
     @transaction.atomic
     def _settle(self) -> None:
@@ -289,7 +294,7 @@ def _wishes(messages: Sequence[Message]) -> dict[int, Reason]:
 def _put_text(message: Message, letter: Letter, now: datetime) -> None:
     message.subject, message.body, message.html = letter.subject, letter.body, letter.html
     message.segments, message.version_id, message.language = letter.segments, letter.version_id, letter.language
-    message.wire_at = now
+    message.wire_at = message.wire_at or now
 
 
 def _links(going: Sequence[Ready], now: datetime) -> list[ShortLink]:

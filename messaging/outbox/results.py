@@ -45,11 +45,12 @@ FENCED = "fenced"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that ended, and how long it took."""
+    """One call that ended, and how long it took; whether there was one before it whose answer was lost."""
 
     message: Message
     outcome: Outcome
     milliseconds: int
+    is_repeat: bool = False
 
 
 def back_off(message: Message) -> timedelta:
@@ -130,17 +131,25 @@ def _apply(call: Call, now: datetime) -> None:
     if isinstance(outcome, PermanentFailure):
         message.state, message.ended_at = State.FAILED, now
     elif isinstance(outcome, TemporaryFailure | RateLimited | NeverSent):
-        _put_back(message, outcome, now)
+        _put_back(message, outcome, now, is_repeat=call.is_repeat)
     else:
         message.state, message.unknown_at = State.UNKNOWN, now
 
 
-def _put_back(message: Message, failure: TemporaryFailure | RateLimited | NeverSent, now: datetime) -> None:
-    """It is certain that nothing went out. Only a refusal of this very message costs an attempt."""
-    message.wire_at = message.cleared_at = None
+def _put_back(
+    message: Message, failure: TemporaryFailure | RateLimited | NeverSent, now: datetime, *, is_repeat: bool
+) -> None:
+    """
+    It is certain that nothing went out by this call; what an earlier one did is as unclear as it was. Only a refusal of
+    this very message costs an attempt.
+    """
+    message.cleared_at = None
+    if not is_repeat:
+        message.wire_at = None
     if isinstance(failure, TemporaryFailure):
         if message.attempts >= MAX_ATTEMPTS:
-            message.state, message.ended_at, message.reason = State.DEAD, now, Reason.TOO_MANY_ATTEMPTS
+            message.state, message.ended_at = State.UNKNOWN_FINAL if is_repeat else State.DEAD, now
+            message.reason = Reason.TOO_MANY_ATTEMPTS
             return
         wait = failure.retry_after or back_off(message)
     else:

@@ -7,8 +7,18 @@ from typing import Any
 import pytest
 
 from crm.models import Event
-from messaging.channels.base import Repeat
+from messaging.channels.base import (
+    Accepted,
+    NeverSent,
+    Outcome,
+    Parcel,
+    RateLimited,
+    Repeat,
+    TemporaryFailure,
+    Uncertain,
+)
 from messaging.models import ChannelSettings, Message
+from messaging.outbox.addresses import suppress
 from messaging.outbox.reconcile import NotUnclear, reconcile, resolve_unclear
 from messaging.outbox.sender import send_due
 from tests.factories.crm import NOON, UserFactory
@@ -202,3 +212,54 @@ def test_with_nothing_unclear_a_round_costs_three_queries(django_assert_num_quer
     MessageFactory()
     with django_assert_num_queries(3):
         assert reconcile(now=NOON) == {}
+
+
+@pytest.mark.parametrize("second", [TemporaryFailure("busy"), RateLimited("slow"), NeverSent("no line")])
+def test_a_repeat_that_is_refused_for_now_leaves_the_doubt_about_the_first_call(
+    fake: type[FakeProvider], second: Outcome
+) -> None:
+    fake.traits = replace(fake.traits, repeat=Repeat.KEY)
+    message = MessageFactory()
+    fake.answers = [Uncertain("lost"), second]
+    send_due(now=NOON, limit=10)
+    reconcile(now=NOON + MINUTE)
+    assert send_due(now=NOON + 3 * MINUTE, limit=10) == {"queued": 1}
+    message.refresh_from_db()
+    assert (message.wire_at, message.may_be_out) == (NOON, True)
+    # It is not for us to say that it was withheld.
+    suppress("sms", message.address, scope="all", cause="stop", now=NOON + 4 * MINUTE)
+    send_due(now=NOON + 90 * MINUTE, limit=10)
+    message.refresh_from_db()
+    assert (message.state, message.reason, len(fake.calls)) == ("unknown_final", "suppressed", 2)
+
+
+def test_a_key_lives_from_the_first_call_that_may_have_got_through(fake: type[FakeProvider]) -> None:
+    fake.traits = replace(fake.traits, repeat=Repeat.KEY, key_life=timedelta(hours=24))
+    message = MessageFactory()
+    fake.answers = [Uncertain("lost")] * 2
+    send_due(now=NOON, limit=10)
+    reconcile(now=NOON + timedelta(hours=23))
+    send_due(now=NOON + timedelta(hours=23.5), limit=10)
+    message.refresh_from_db()
+    assert (message.state, message.wire_at, len(fake.calls)) == ("unknown", NOON, 2)
+    # What it took at noon the provider has forgotten: the same again would be a second one.
+    assert reconcile(now=NOON + timedelta(hours=24.5)) == {"unknown_final": 1}
+
+
+def test_a_stop_just_before_a_repeat_does_not_say_that_the_first_call_was_withheld(fake: type[FakeProvider]) -> None:
+    fake.traits = replace(fake.traits, repeat=Repeat.KEY, in_flight=1)
+    first, second = MessageFactory(), MessageFactory()
+    fake.answers = [Uncertain("lost")] * 2
+    send_due(now=NOON, limit=10)
+    reconcile(now=NOON + MINUTE)
+
+    def answer(parcel: Parcel) -> Outcome:
+        other = second if parcel.key == first.key else first
+        suppress("sms", other.address, scope="all", cause="stop", now=NOON + 3 * MINUTE)
+        return Accepted("ref")
+
+    fake.answers = [answer]
+    assert send_due(now=NOON + 3 * MINUTE, limit=10) == {"sent": 1, "unknown_final": 1}
+    ended = Message.objects.get(state="unknown_final")
+    assert (ended.reason, ended.wire_at, len(fake.calls)) == ("suppressed", NOON, 3)
+    assert not Event.objects.filter(name="Message Withheld").exists()
