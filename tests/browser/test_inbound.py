@@ -64,6 +64,29 @@ def test_a_letter_is_read_its_file_saved_and_an_answer_arrives(manager: Page, tm
     expect(manager.locator(".turn-staff .turn-mark")).to_have_text("delivered")
 
 
+def test_a_reply_brings_its_files_and_a_bad_one_loses_no_words(manager: Page) -> None:
+    ploy()
+    ChannelSettings.objects.create(channel="line", provider="sandbox")
+    row = hear("It leaks", channel="line", address="U1")
+    assert row.ticket is not None
+    manager.goto(row.ticket.get_absolute_url())
+    pane = manager.locator(".pane-reply")
+    pane.locator("textarea").fill("See how it is put together.")
+    pane.get_by_text("Attach files").first.click()
+    pane.get_by_label("Attach files").set_input_files({"name": "run.exe", "mimeType": "image/png", "buffer": b"MZ"})
+    manager.get_by_role("button", name="Reply", exact=True).click()
+    expect(pane.get_by_text("“run.exe”: a kind of file that is not kept.")).to_be_visible()
+    expect(pane.locator("textarea")).to_have_value("See how it is put together.")
+    pane.get_by_label("Attach files").set_input_files({"name": "how.png", "mimeType": "image/png", "buffer": PNG})
+    manager.get_by_role("button", name="Reply", exact=True).click()
+    expect(manager.locator(".turn-staff").get_by_role("link", name="how.png")).to_be_visible()
+    sender.send_due(now=timezone.now(), limit=10)
+    manager.goto("/sandbox/")
+    manager.get_by_role("link", name="Ploy").click()
+    expect(manager.get_by_role("img", name="how.png")).to_be_attached()
+    assert faults(manager, row.ticket.get_absolute_url()) == []
+
+
 def test_a_picture_in_line_is_fetched_onto_the_ticket(manager: Page, tmp_path: Path) -> None:
     ploy()
     ChannelSettings.objects.create(channel="line", provider="sandbox")
