@@ -86,9 +86,10 @@ def _settle(row: FileToFetch, found: FileIn | Failure, now: datetime) -> None:
             row.delete()
     else:
         wait = found.retry_after or FIRST_WAIT * 2 ** min(row.attempts - 1, 10)
-        row.fault = found.detail.replace("\0", "")[:500]
-        row.due_at = min(now + min(wait, LONGEST_WAIT), row.announced_at + GIVE_UP)
-        row.save(update_fields=["fault", "due_at"])
+        fault = found.detail.replace("\0", "")[:500]
+        due_at = min(now + min(wait, LONGEST_WAIT), row.announced_at + GIVE_UP)
+        # It may be gone: its sender took the message back.
+        FileToFetch.objects.filter(pk=row.pk).update(fault=fault, due_at=due_at)
 
 
 async def _fetch_all(asked: Sequence[tuple[Keeper | Failure, str]], now: datetime) -> list[FileIn | Failure]:

@@ -11,6 +11,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -22,7 +23,7 @@ from crm.lib.bodies import BodyTooLarge, BodyUnreadable, read_body
 from crm.lib.clients import address_of
 from crm.lib.tracing import request_id
 from crm.models import Channel
-from messaging.channels.calls import Call, NoSuchDoor, Refused, What
+from messaging.channels.calls import Call, NoSuchDoor, Refused, UnreadableCall, What
 from messaging.models import ChannelSettings
 from messaging.services import calls
 
@@ -82,13 +83,17 @@ def _call(request: HttpRequest, channel: ChannelSettings, what: What) -> Call:
         raise BodyRefused("too_large", "") from error
     except BodyUnreadable as error:
         raise BodyRefused("invalid_encoding", str(error)) from error
+    try:
+        query = request.GET.dict()
+    except SuspiciousOperation as error:
+        raise UnreadableCall("the address has too many parameters") from error
     return Call(
         what=what,
         method=str(request.method),
         # As we gave it away: behind a proxy the request itself knows neither the host nor https.
         url=settings.SITE_URL + request.get_full_path(),
         headers={name.lower(): value for name, value in request.headers.items()},
-        query=request.GET.dict(),
+        query=query,
         body=body,
     )
 

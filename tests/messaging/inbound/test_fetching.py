@@ -9,7 +9,9 @@ import pytest
 from crm.lib.uploads import LARGEST
 from crm.models import TicketAttachment
 from messaging.channels import registry
-from messaging.channels.calls import FileThere, InboundIn
+from messaging.channels.base import Failure, PermanentFailure, TemporaryFailure
+from messaging.channels.calls import FileIn, FileThere, InboundIn
+from messaging.inbound import fetching
 from messaging.inbound.fetching import GIVE_UP, LEASE, fetch_due
 from messaging.inbound.receive import receive
 from messaging.models import ChannelSettings, FileToFetch, InboundMessage
@@ -233,3 +235,13 @@ class TestHeard:
         files = [FileThere(MEDIA, "picture")]
         inbound = InboundIn("twilio", "1", "+66812345678", NOON, body="STOP", files_there=files)
         assert receive(inbound, channel="sms", now=NOON).reading == "stop"
+
+
+@pytest.mark.parametrize("found", [TemporaryFailure("later"), PermanentFailure("gone"), FileIn("", "", JPEG)])
+def test_a_picture_that_is_taken_back_while_it_is_fetched_is_not_kept(line: Gateway, found: FileIn | Failure) -> None:
+    attachment = photo()
+    (row,) = fetching._claim(NOON, 1)
+    attachment.delete()
+    fetching._settle(row, found, NOON)
+    assert not FileToFetch.objects.exists()
+    assert not TicketAttachment.objects.exists()

@@ -211,6 +211,12 @@ class TestWhatIsRefused:
         assert problem(answer) == (413, "too_large")
         assert stream.given <= 256 * 1024 + 1
 
+    def test_an_address_of_too_many_parameters_is_refused(self, client: Client, fake: Any) -> None:
+        query = "&".join(f"a{number}=1" for number in range(1_001))
+        answer = client.get(f"/hooks/messages/{token()}/receipts/?{query}")
+        assert problem(answer) == (400, "invalid")
+        assert list(RefusedCalls.objects.values_list("code", "count")) == [("invalid", 1)]
+
     def test_other_methods_are_refused(self, client: Client, fake: Any) -> None:
         answer = client.put(f"/hooks/messages/{token()}/")
         assert (problem(answer), answer["Allow"]) == ((405, "method_not_allowed"), "GET, POST, HEAD")
