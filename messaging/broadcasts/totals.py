@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import F
+
 from messaging.models import Broadcast
 from messaging.selectors import broadcasts as results
 
@@ -20,7 +22,7 @@ SHARE = 24
 
 def count_due(*, now: datetime, limit: int = AT_ONCE) -> int:
     """Count those that are due, the longest waiting first; return how many. Two statements for each."""
-    due = Broadcast.objects.to_be_counted(now).order_by("recount_at", "pk")[:limit]
+    due = Broadcast.objects.to_be_counted(now).order_by(F("recount_at").asc(nulls_first=True), "pk")[:limit]
     for broadcast in due:
         count(broadcast, now=now)
     return len(due)
