@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 from django_q.brokers import Broker
 from django_q.brokers.orm import ORM
@@ -28,9 +28,11 @@ logger = logging.getLogger("waymark.worker")
 
 WORKER_VARIABLE = "WAYMARK_WORKER"
 LOOK_SECONDS = 1
+SAY_AGAIN_AFTER = 30  # seconds between two words on the same trouble
 LOOK_AHEAD = 50  # waiting tasks that are looked at before a bell is rung; there are only as many kinds as bells
 
 Fetched = list[tuple[Any, str]]
+AWAY = (DatabaseError, InterfaceError)
 
 
 class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
@@ -39,6 +41,7 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
     # None while a tick is being pushed: the pause is counted from the end of that, and the queue has its turn first.
     _next_tick: float | None = 0.0
     _next_look = 0.0
+    _said_at = float("-inf")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,6 +51,9 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
         if self._next_tick is None:
             self._next_tick = time.monotonic() + settings.TICK_SECONDS
         elif time.monotonic() >= self._next_tick:
+            # A tick without a database is a dozen failures, each in the log; it is made up for once there is one.
+            if self._is_away():
+                return None
             self._next_tick = None
             worker = os.environ.get(WORKER_VARIABLE, "qcluster")
             return [(None, package(HEARTBEAT, worker)), *((None, package(func)) for func in TICK)]
@@ -63,10 +69,29 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
         self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             return self._lookout.calls(timezone.now())
-        except DatabaseError as problem:
-            logger.warning("the database does not say what is due (%s)", problem)
-            connection.close()
+        except AWAY as problem:
+            self._bear(problem)
             return False
+
+    def _is_away(self) -> bool:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except AWAY as problem:
+            self._bear(problem)
+            return True
+        return False
+
+    def _bear(self, problem: Exception) -> None:
+        """Wait a moment for the database, and say so now and then."""
+        self._say_now_and_then("the database does not say what is due (%s)", problem)
+        connection.close()
+        time.sleep(LOOK_SECONDS)
+
+    def _say_now_and_then(self, words: str, problem: Exception) -> None:
+        if time.monotonic() - self._said_at >= SAY_AGAIN_AFTER:
+            self._said_at = time.monotonic()
+            logger.warning(words, problem)
 
     def waiting(self) -> list[str]:
         """The packages that no worker has taken yet, oldest first."""
@@ -77,6 +102,15 @@ class TickingBroker(Broker):  # type: ignore[misc] # django-q ships no types
 
 
 class OrmBroker(TickingBroker, ORM):  # type: ignore[misc]
+    """Waits for its database rather than ending."""
+
+    def dequeue(self) -> Fetched | None:
+        try:
+            return super().dequeue()
+        except AWAY as problem:
+            self._bear(problem)
+            return None
+
     def waiting(self) -> list[str]:
         queued = self.get_connection().filter(key=self.list_key, lock__lte=timezone.now()).order_by("pk")
         return list(queued.values_list("payload", flat=True)[:LOOK_AHEAD])
@@ -92,7 +126,7 @@ class RedisBroker(TickingBroker, Redis):  # type: ignore[misc]
         try:
             return super().dequeue()
         except redis.RedisError as problem:
-            logger.warning("Redis does not answer (%s); the tick goes on without it", problem)
+            self._say_now_and_then("Redis does not answer (%s); the tick goes on without it", problem)
             time.sleep(settings.TICK_SECONDS / 2)
             return None
 

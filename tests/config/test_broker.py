@@ -3,8 +3,10 @@
 import os
 import uuid
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -65,6 +67,42 @@ def test_the_heartbeat_names_the_worker_it_belongs_to(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_while_the_database_is_away_there_is_no_tick_and_a_word_every_half_minute(clock, monkeypatch, caplog):
+    away = SimpleNamespace(cursor=Mock(side_effect=OperationalError("gone")), close=Mock())
+    monkeypatch.setattr(broker, "connection", away)
+    monkeypatch.setattr(broker.time, "sleep", lambda seconds: setattr(clock, "at", clock.at + seconds), raising=False)
+    ticking = OrmBroker()
+
+    for _second in range(90):
+        assert ticking.dequeue() is None
+
+    assert [record.message for record in caplog.records] == ["the database does not say what is due (gone)"] * 3
+    assert away.close.call_count == 90
+
+
+@pytest.mark.django_db
+def test_when_it_is_back_the_tick_comes_at_once(clock, monkeypatch):
+    monkeypatch.setattr(broker.time, "sleep", lambda seconds: None, raising=False)
+    ticking = OrmBroker()
+    with monkeypatch.context() as gone:
+        gone.setattr(broker, "connection", SimpleNamespace(cursor=Mock(side_effect=OperationalError), close=Mock()))
+        assert ticking.dequeue() is None
+
+    assert funcs(ticking.dequeue()) == HEARTBEAT_FIRST
+
+
+@pytest.mark.django_db
+def test_a_queue_that_cannot_be_read_does_not_end_whoever_reads_it(clock, monkeypatch):
+    monkeypatch.setattr(broker.time, "sleep", lambda seconds: None, raising=False)
+    monkeypatch.setattr(broker, "connection", SimpleNamespace(close=Mock()))
+    monkeypatch.setattr(broker.ORM, "dequeue", Mock(side_effect=InterfaceError("closed")))
+    ticking = OrmBroker()
+    ticking._next_tick = ticking._next_look = clock.at + 60
+
+    assert ticking.dequeue() is None
+
+
+@pytest.mark.django_db
 def test_a_tick_leaves_nothing_in_the_queue():
     OrmBroker().dequeue()
 
@@ -94,6 +132,7 @@ def test_redis_carries_tick_and_queue_alike(redis_broker):
     assert [SignedPackage.loads(payload)["func"] for payload in redis_broker.waiting()] == ["second"]
 
 
+@pytest.mark.django_db
 def test_a_redis_that_is_down_does_not_stop_the_tick(monkeypatch, caplog):
     monkeypatch.setattr(Conf, "REDIS", "redis://127.0.0.1:1/0")
     slept: list[float] = []
