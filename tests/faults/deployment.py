@@ -49,9 +49,14 @@ class Deployment:
         return done.stdout
 
     @contextlib.contextmanager
-    def running(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A command in the background; it and all it started are gone afterwards."""
-        process = subprocess.Popen(self.command(*arguments), env={**self.environment, **environment})
+    def running(
+        self, *arguments: str, log: Path | None = None, **environment: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A command in the background, its words in `log`; it and all it started are gone afterwards."""
+        with contextlib.ExitStack() as files:
+            words = files.enter_context(log.open("wb")) if log else None
+            command = self.command(*arguments)
+            process = subprocess.Popen(command, env={**self.environment, **environment}, stderr=words)
         try:
             yield process
         finally:

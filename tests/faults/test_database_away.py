@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from tests.faults.test_worker import TICKS_MISSED, beats
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgres]
 
+BACKLOG_WITHIN = 60  # seconds
 AWAY = TICKS_MISSED + 2  # seconds: longer than a cluster may stand still that could go on
 
 
@@ -34,13 +36,44 @@ def away(deployment: Deployment) -> Iterator[None]:
             maintenance.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
 
 
-def test_the_worker_waits_for_it_and_goes_on(deployment: Deployment) -> None:
-    with deployment.running("worker") as worker:
+SEND = """
+from datetime import timedelta
+from django.utils import timezone
+from crm.models import Customer
+from messaging.outbox.queue import MessageRequest, queue_messages
+people = [Customer.objects.create(phone=f"+6681000{number:04}") for number in range(50)]
+due = timezone.now() + timedelta(seconds=4)
+queue_messages([
+    MessageRequest(customer_id=person.pk, channel="sms", topic="order_updates", body="Hi", not_before=due,
+                   dedupe_key=f"away:{person.pk}")
+    for person in people
+], now=timezone.now())
+"""
+
+
+def test_the_worker_waits_for_it_with_few_words_and_works_off_what_fell_due(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    log = tmp_path / "words"
+    with deployment.running("worker", log=log) as worker:
         beats(deployment)
+        deployment.manage("shell", "-c", SEND)
         with away(deployment):
             gone_at = time.monotonic()
             until(lambda: time.monotonic() - gone_at > AWAY)
             assert worker.poll() is None
         beats(deployment)
+        back_at = time.monotonic()
+        until(
+            lambda: (
+                deployment.rows("SELECT state, COUNT(*) FROM messaging_message GROUP BY state") == [("delivered", 50)]
+            )
+        )
+        assert time.monotonic() - back_at < BACKLOG_WITHIN
         beats(deployment)
         assert worker.poll() is None
+    said = log.read_text()
+    # Whoever looks for work and whoever watches over them: each at most once in half a minute.
+    assert said.count("the database does not say what is due") <= 1
+    assert said.count("the heartbeat cannot be read") <= 1
+    assert "Failed to pull task" not in said
