@@ -33,7 +33,7 @@ def test_a_gateway_is_connected_from_an_example_and_tried(open_as: Open) -> None
     page.get_by_label("API key").fill("key-1")
     page.get_by_label("A secret of your own").fill("tea4two4u")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".toast")).to_contain_text("SMS is connected.")
+    expect(page.locator(".toast")).to_contain_text("SMS is connected, and not tried yet: send yourself a test.")
     expect(page.get_by_role("region", name="What the provider tells us")).to_contain_text("/receipts/")
     expect(settings).to_have_value("")
 
