@@ -292,7 +292,7 @@ class Outbox(RuleBasedStateMachine):
 
 def test_whatever_happens_in_whatever_order(fake: Any) -> None:
     bounded = settings(
-        max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     run_state_machine_as_test(Outbox, settings=bounded)
