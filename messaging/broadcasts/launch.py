@@ -45,19 +45,23 @@ class Pressed:
 
 
 @transaction.atomic
-def send_broadcast(broadcast: Broadcast, *, actor: User | None, now: datetime) -> Pressed:
+def send_broadcast(
+    broadcast: Broadcast, *, actor: User | None, now: datetime, as_of: datetime | None = None
+) -> Pressed:
     """
     Have it sent at its time; to more than ALONE people, by somebody who may not approve that, ask for approval.
 
     Args:
         actor: None for a program, which may not approve.
+        as_of: when what the actor saw was written; None when that is not known.
 
     Raises:
-        WrongState: it is no draft, or waits for approval already.
+        WrongState: it is no draft, waits for approval already, or was changed since.
         InvalidBroadcast: something stands in the way.
     """
     broadcast = _locked(broadcast)
     _must_be(broadcast, State.DRAFT)
+    _must_be_as_seen(broadcast, as_of)
     if broadcast.approval_asked_at:
         raise WrongState(_("It waits for approval already."))
     number = _ready(broadcast, now)
@@ -73,18 +77,19 @@ def send_broadcast(broadcast: Broadcast, *, actor: User | None, now: datetime) -
 
 
 @transaction.atomic
-def approve_broadcast(broadcast: Broadcast, *, actor: User, now: datetime) -> Pressed:
+def approve_broadcast(broadcast: Broadcast, *, actor: User, now: datetime, as_of: datetime | None = None) -> Pressed:
     """
-    Let a broadcast go that somebody else asked to send.
+    Let a broadcast go that somebody else asked to send; `as_of` as for `send_broadcast`.
 
     Raises:
         NotAllowed: `actor` may not approve, or asked themselves.
-        WrongState: nobody asks.
+        WrongState: nobody asks, or it was changed since.
         InvalidBroadcast: something stands in the way by now.
     """
     broadcast = _locked(broadcast)
     if not broadcast.awaits_approval:
         raise WrongState(_("Nobody asks for approval of it."))
+    _must_be_as_seen(broadcast, as_of)
     if not _may_approve(actor):
         raise NotAllowed(_("Your role may not approve broadcasts."))
     if actor.pk in (broadcast.approval_asked_by_id, broadcast.updated_by_id):
@@ -239,6 +244,11 @@ def _locked(broadcast: Broadcast) -> Broadcast:
 
 def _again(broadcast: Broadcast) -> Broadcast:
     return Broadcast.objects.select_related("topic").get(pk=broadcast.pk)
+
+
+def _must_be_as_seen(broadcast: Broadcast, as_of: datetime | None) -> None:
+    if as_of not in (None, broadcast.updated_at):
+        raise WrongState(_("It was changed since you looked at it. Look again before it goes."))
 
 
 def _must_be(broadcast: Broadcast, *states: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from crm.access.guards import staff_of, staff_required
 from crm.access.roles import may
+from crm.lib.moments import InvalidMoment, read_moment
 from crm.lib.numbers import whole
 from crm.models import User
 from crm.rules import InvalidRule
@@ -30,6 +32,15 @@ from messaging.models.broadcast import MOST_VARIANTS
 _Said = tuple[str, str]
 
 
+class _Press(NamedTuple):
+    """Who pressed a button of which broadcast, and when; `as_of` is when what they saw of it was written, if known."""
+
+    broadcast: Broadcast
+    user: User
+    now: datetime
+    as_of: datetime | None
+
+
 @require_POST
 @staff_required("broadcasts.view")
 def broadcast_change(request: HttpRequest, public_id: UUID, change: str) -> HttpResponse:
@@ -37,11 +48,11 @@ def broadcast_change(request: HttpRequest, public_id: UUID, change: str) -> Http
     if change not in CHANGES:
         raise Http404
     broadcast = found(Broadcast.objects.select_related("topic"), public_id)
-    user, now = staff_of(request), timezone.now()
+    user = staff_of(request)
     permission, act = CHANGES[change]
     _guard(user, broadcast, permission)
     try:
-        said, url = act(broadcast, user, now)
+        said, url = act(_Press(broadcast, user, timezone.now(), _moment(request.POST.get("as_of", ""))))
     except (InvalidBroadcast, InvalidRule) as error:
         here = reverse("messaging:broadcast_review", args=[public_id])
         return refused(request, _("Something stands in the way: %(faults)s") % {"faults": error}, here)
@@ -76,52 +87,59 @@ def _guard(user: User, broadcast: Broadcast, permission: str) -> None:
         raise PermissionDenied(permission)
 
 
-def _send(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    pressed = launch.send_broadcast(broadcast, actor=user, now=now)
+def _moment(text: str) -> datetime | None:
+    try:
+        return read_moment(text) if text else None
+    except InvalidMoment:
+        return None
+
+
+def _send(press: _Press) -> _Said:
+    pressed = launch.send_broadcast(press.broadcast, actor=press.user, now=press.now, as_of=press.as_of)
     if pressed.answer == Answer.ASKED:
-        return _("Asked: a second person has to approve it."), broadcast.get_absolute_url()
+        return _("Asked: a second person has to approve it."), press.broadcast.get_absolute_url()
     said = ngettext("It goes to %(n)s person.", "It goes to %(n)s people.", pressed.people) % {"n": pressed.people}
-    return said, broadcast.get_absolute_url()
+    return said, press.broadcast.get_absolute_url()
 
 
-def _approve(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    launch.approve_broadcast(broadcast, actor=user, now=now)
-    return _("Approved."), broadcast.get_absolute_url()
+def _approve(press: _Press) -> _Said:
+    launch.approve_broadcast(press.broadcast, actor=press.user, now=press.now, as_of=press.as_of)
+    return _("Approved."), press.broadcast.get_absolute_url()
 
 
-def _recall(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    launch.recall_broadcast(broadcast, now=now)
-    return _("It is a draft again."), reverse("messaging:broadcast_review", args=[broadcast.public_id])
+def _recall(press: _Press) -> _Said:
+    launch.recall_broadcast(press.broadcast, now=press.now)
+    return _("It is a draft again."), reverse("messaging:broadcast_review", args=[press.broadcast.public_id])
 
 
-def _pause(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    launch.pause_broadcast(broadcast, now=now)
-    return _("Paused. What had not left waits."), broadcast.get_absolute_url()
+def _pause(press: _Press) -> _Said:
+    launch.pause_broadcast(press.broadcast, now=press.now)
+    return _("Paused. What had not left waits."), press.broadcast.get_absolute_url()
 
 
-def _resume(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    launch.resume_broadcast(broadcast, actor=user, now=now)
-    return _("It goes on where it stopped."), broadcast.get_absolute_url()
+def _resume(press: _Press) -> _Said:
+    launch.resume_broadcast(press.broadcast, actor=press.user, now=press.now)
+    return _("It goes on where it stopped."), press.broadcast.get_absolute_url()
 
 
-def _cancel(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    launch.cancel_broadcast(broadcast, now=now)
-    return _("Cancelled. Nobody else is written to."), broadcast.get_absolute_url()
+def _cancel(press: _Press) -> _Said:
+    launch.cancel_broadcast(press.broadcast, now=press.now)
+    return _("Cancelled. Nobody else is written to."), press.broadcast.get_absolute_url()
 
 
-def _copy(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    name = _("Copy of %(name)s") % {"name": broadcast.name}
-    copy = drafts.copy_broadcast(broadcast, name=name, actor=user, now=now)
+def _copy(press: _Press) -> _Said:
+    name = _("Copy of %(name)s") % {"name": press.broadcast.name}
+    copy = drafts.copy_broadcast(press.broadcast, name=name, actor=press.user, now=press.now)
     return _("A draft like it."), reverse("messaging:broadcast_edit", args=[copy.public_id])
 
 
-def _delete(broadcast: Broadcast, user: User, now: datetime) -> _Said:
-    launch.delete_broadcast(broadcast)
-    return _("“%(name)s” is gone.") % {"name": broadcast}, reverse("messaging:broadcast_list")
+def _delete(press: _Press) -> _Said:
+    launch.delete_broadcast(press.broadcast)
+    return _("“%(name)s” is gone.") % {"name": press.broadcast}, reverse("messaging:broadcast_list")
 
 
 OWN = "own"
-CHANGES: Mapping[str, tuple[str, Callable[[Broadcast, User, datetime], _Said]]] = {
+CHANGES: Mapping[str, tuple[str, Callable[[_Press], _Said]]] = {
     "send": ("broadcasts.send", _send),
     "approve": ("broadcasts.approve", _approve),
     "recall": (OWN, _recall),

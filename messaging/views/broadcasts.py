@@ -142,6 +142,7 @@ def _review(request: HttpRequest, broadcast: Broadcast, *, test_form: TestForm |
     own = Customer.objects.filter(email=user.email).exclude(phone="").first() if user.email else None
     context = {
         "broadcast": broadcast,
+        "as_of": broadcast.updated_at.isoformat(),
         "faults": faults,
         "outlook": outlook,
         "cost": about(outlook.micros, shop_of(request).currency) if outlook and outlook.micros else "",

@@ -1,5 +1,7 @@
 """The pages of broadcasts: writing, the last look, the button, progress, and who may do what."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -191,6 +193,20 @@ def test_a_marketer_asks_and_a_manager_approves(marketer: Client, sign_in: SignI
 
     broadcast.refresh_from_db()
     assert broadcast.state == "scheduled"
+
+
+def test_what_was_changed_since_somebody_looked_at_it_does_not_go(manager: Client):
+    make_people(2)
+    broadcast = make_broadcast()
+    seen = broadcast.updated_at.isoformat()
+    assert f'name="as_of" value="{seen}"' in manager.get(page(broadcast, "review/")).content.decode()
+    Broadcast.objects.filter(pk=broadcast.pk).update(updated_at=broadcast.updated_at + timedelta(seconds=1))
+
+    answer = manager.post(page(broadcast, "send/"), {"as_of": seen}, follow=True)
+
+    assert "It was changed since you looked at it." in answer.content.decode()
+    broadcast.refresh_from_db()
+    assert broadcast.state == "draft"
 
 
 def test_a_button_that_is_pressed_too_late_says_so(manager: Client):
