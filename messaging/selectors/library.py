@@ -20,12 +20,14 @@ class Tried:
     """
     A text in one language, filled in for a sample customer.
 
-    `letter` is None when it cannot be: `fault` says why, unless it is for want of what `missing` names.
+    `letter` is None when it cannot be: `fault` says why, unless it is for want of what `missing` names; `code` is that
+    of a text that is no valid template.
     """
 
     language: str
     letter: Letter | None = None
     fault: str = ""
+    code: str = ""
     line: int = 0
     missing: tuple[str, ...] = ()
 
@@ -51,7 +53,7 @@ def tried(draft: Draft, *, channel: str, language: str, sample: Sample, shop: Sh
             context=sample.context,
         )  # fmt: skip
     except liquid.InvalidTemplate as error:
-        return Tried(language, fault=str(error), line=error.line)
+        return Tried(language, fault=str(error), code=error.code, line=error.line)
     fault = "" if shown.missing and shown.error.startswith("missing variable") else shown.error
     return Tried(language, shown.letter, fault, missing=shown.missing)
 

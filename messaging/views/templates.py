@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from crm.selectors.search import clean
 from crm.templatetags.ui import language_name
 from crm.views.parts import choice_of, done, found, posted
 from messaging.designs import DESIGNS, design
-from messaging.forms.templates import TemplateForm, TestForm
+from messaging.forms.templates import TemplateForm, TestForm, in_words
 from messaging.models import Template, TemplateVariant
 from messaging.outbox.authoring import check, save_template
 from messaging.rendering.freezing import Pieces
@@ -177,7 +178,10 @@ def _save(request: HttpRequest, form: TemplateForm, slug: str, channel: str, *, 
 def _tried(
     request: HttpRequest, draft: Draft, channel: str, language: str, sample: Sample, pieces: Pieces
 ) -> library.Tried:
-    return library.tried(draft, channel=channel, language=language, sample=sample, shop=shop_of(request), pieces=pieces)
+    tried = library.tried(
+        draft, channel=channel, language=language, sample=sample, shop=shop_of(request), pieces=pieces
+    )
+    return replace(tried, fault=in_words(tried.code, tried.fault)) if tried.code else tried
 
 
 def _sample(request: HttpRequest) -> Sample:
