@@ -111,9 +111,9 @@ def run_list(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@staff_required("flows.view")
+@staff_required("journeys.view")
 def run_detail(request: HttpRequest, number: int) -> HttpResponse:
-    """One customer's run: each step behind it, where it stands, and what it wrote."""
+    """One customer's run: each step behind it, where it stands, and what it wrote; for whoever sees the customer."""
     rows = Enrolment.objects.filter(pk=number).values_list("flow", flat=True)
     flow = get_object_or_404(Flow, pk__in=rows)
     run = get_object_or_404(counters.runs(flow, staff_of(request)).select_related("event"), pk=number)

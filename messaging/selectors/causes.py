@@ -26,7 +26,7 @@ KINDS: Mapping[str, Promise] = {
     "test": gettext_lazy("a test"),
 }
 # The records a cause may name by primary key, the nearest first, with who may look at them; their apps say where.
-_RECORDS = {"enrolment": "flows.view", "ticket": "tickets.view"}
+_RECORDS = {"enrolment": "journeys.view", "ticket": "tickets.view"}
 
 
 def in_words(cause: Cause) -> str:

@@ -171,6 +171,14 @@ class TestRuns:
         assert "enough" in page
         assert manager.get(reverse("journeys:run_detail", args=[run.pk + 1])).status_code == 404
 
+    def test_whoever_sees_the_customer_may_know_of_it_and_is_led_nowhere_else(self, sign_in: SignIn) -> None:
+        failed = {"state": "failed", "stand": "", "due_at": None, "ended_at": NOON, "error": "KeyError: x"}
+        run = EnrolmentFactory(flow=live_flow(PAUSE), **failed)
+        page = sign_in(User.Role.SALES).get(reverse("journeys:run_detail", args=[run.pk])).content.decode()
+        assert run.flow.label in page
+        assert "KeyError" not in page
+        assert "/journeys/flows/" not in page
+
     def test_a_failed_one_shows_its_error_and_can_be_taken_up(self, manager: Client) -> None:
         flow = live_flow(PAUSE)
         run = EnrolmentFactory(
