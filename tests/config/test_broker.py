@@ -122,6 +122,7 @@ def test_what_a_worker_has_taken_no_longer_waits(clock):
 
 
 @pytest.mark.redis
+@pytest.mark.django_db
 def test_redis_carries_tick_and_queue_alike(redis_broker):
     redis_broker.enqueue(package("first"))
     redis_broker.enqueue(package("second"))

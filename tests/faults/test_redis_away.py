@@ -57,6 +57,7 @@ def test_the_api_takes_everything_and_messages_go_out_in_time(deployment: Deploy
     if binary is None:
         pytest.skip("needs a Redis to kill: none found")
     key = deployment.manage("create_api_key", "shop", "--scopes", "events:write", "--source", "web").strip()
+    deployment.manage("collectstatic", "--no-input", "--verbosity=0")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with run_redis(binary) as server:

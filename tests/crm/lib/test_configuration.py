@@ -17,7 +17,7 @@ from crm.services import hooks
 from journeys.flows import plans
 from journeys.models import Flow, FlowVersion, Journey, Stage, StageRule
 from journeys.stages import rulebook
-from messaging.models import MessagingSettings, Price
+from messaging.models import MessagingSettings, Price, Restoration
 from tests.factories.crm import NOON, CustomerFactory
 from tests.factories.journeys import FlowFactory, JourneyFactory, StageFactory, StageRuleFactory, live_flow
 from tests.journeys.happenings import happens
@@ -36,9 +36,12 @@ MAKERS: dict[type[models.Model], Callable[[], models.Model]] = {
     ),
     MessagingSettings: lambda: the_only_settings(),
     Price: lambda: Price.objects.create(channel="sms", country="TH", micros=350_000),
+    Restoration: lambda: Restoration.objects.create(
+        cause="told", noticed_at=NOON, lost_from=NOON, lost_until=NOON, ended_at=NOON
+    ),
 }
 # A column of each that may be set to itself.
-COLUMNS = {"name", "url", "number", "link_domain", "country"}
+COLUMNS = {"name", "url", "number", "link_domain", "country", "remark"}
 KINDS = pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
 
 

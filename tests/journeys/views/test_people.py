@@ -3,12 +3,13 @@
 import re
 from datetime import timedelta
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from crm.models import Customer, Purchase, Refund, Segment, SegmentMember, TouchpointVisit, User
+from crm.models import Customer, Purchase, Refund, Segment, SegmentMember, Shop, TouchpointVisit, User
 from journeys.models import Health, Position, Stage
 from journeys.stages import moves
 from tests.crm.views.conftest import SignIn
@@ -117,7 +118,7 @@ def test_the_period_narrows_the_moves_and_their_lists(manager: Client) -> None:
     shop()
     page = manager.get(f"{MAP}?days=7")
     assert [row[:2] for row in page.context["sankey"].rows] == [("Awareness", "Purchase"), ("Purchase", "Retention")]
-    day = (timezone.localdate() - timedelta(days=10)).isoformat()
+    day = (timezone.localdate(timezone=ZoneInfo(Shop.current().time_zone)) - timedelta(days=10)).isoformat()
     page = manager.get(f"{MAP}?from={day}&to={day}")
     assert [row[:2] for row in page.context["sankey"].rows] == [("Awareness", "Consideration")]
     assert page.context["asked"].kept == f"?from={day}&to={day}"

@@ -129,7 +129,7 @@ class TestLine:
         [
             {"type": kind, "timestamp": 1, "webhookEventId": "e", "source": {"type": "user", "userId": USER}, **more}
             for kind, more in {
-                "unsend": {"unsend": {"messageId": "1"}}, "videoPlayComplete": {"videoPlayComplete": {}},
+                "videoPlayComplete": {"videoPlayComplete": {}},
                 "beacon": {"beacon": {"hwid": "d", "type": "enter"}}, "accountLink": {"link": {"result": "ok"}},
                 "membership": {"membership": {"type": "joined"}}, "activated": {}, "deactivated": {},
                 "botSuspended": {}, "module": {}, "things": {}, "delivery": {"delivery": {}}, "": {}, "unheard of": {},
