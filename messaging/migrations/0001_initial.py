@@ -519,7 +519,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.UUIDField(default=crm.lib.ids.uuid7, editable=False, unique=True)),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('state', models.CharField(choices=[('draft', 'draft'), ('scheduled', 'scheduled'), ('sending', 'being sent'), ('paused', 'paused'), ('done', 'done'), ('cancelled', 'cancelled')], default='draft', max_length=16, verbose_name='state')),
+                ('state', models.CharField(choices=[('draft', 'draft'), ('scheduled', 'scheduled'), ('sending', 'being sent'), ('paused', 'paused'), ('done', 'completed'), ('cancelled', 'cancelled')], default='draft', max_length=16, verbose_name='state')),
                 ('rule', models.JSONField(blank=True, default=dict, verbose_name='audience')),
                 ('is_live', models.BooleanField(default=False, help_text='Who no longer fits when their turn comes is left out; who fits since then is added.', verbose_name='asked again until the end')),
                 ('channel', models.CharField(choices=[('sms', 'SMS'), ('email', 'Email'), ('line', 'LINE')], max_length=8, verbose_name='channel')),

@@ -44,7 +44,7 @@ class Broadcast(models.Model):
         SCHEDULED = "scheduled", _("scheduled")
         SENDING = "sending", _("being sent")
         PAUSED = "paused", _("paused")
-        DONE = "done", _("done")
+        DONE = "done", _("completed")
         CANCELLED = "cancelled", _("cancelled")
 
     class Timing(models.TextChoices):

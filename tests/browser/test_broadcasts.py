@@ -74,7 +74,7 @@ def test_a_broadcast_is_written_looked_over_sent_and_watched(manager: Page) -> N
 
     work_off()
     expect(manager.locator("#progress")).to_contain_text("3 of 3 people")  # by itself
-    expect(manager.locator("#progress h1")).to_contain_text("done")
+    expect(manager.locator("#progress h1")).to_contain_text("completed")
     manager.get_by_role("link", name="3 delivered").click()
     expect(manager.locator("#rows tbody tr")).to_have_count(3)
     assert Message.objects.filter(state="delivered").count() == 3
