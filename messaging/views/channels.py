@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from crm.access.guards import staff_of, staff_required
@@ -193,14 +193,14 @@ def _doors(row: ChannelSettings) -> list[tuple[Text, str]]:
 
 
 _PRESETS: Mapping[str, Text] = {
-    "http_sms:json": _lazy("Another gateway, JSON"),
-    "http_sms:form": _lazy("Another gateway, form fields"),
+    "http_sms:json": gettext_lazy("Another gateway, JSON"),
+    "http_sms:form": gettext_lazy("Another gateway, form fields"),
 }
 
 _DOORS: Mapping[What, tuple[Text, Callable[[str], str]]] = {
-    What.HOOK: (_lazy("Everything it has to tell"), links.hook_url),
-    What.RECEIPTS: (_lazy("Delivery receipts"), links.receipts_url),
-    What.INBOUND: (_lazy("What people write"), links.inbound_url),
+    What.HOOK: (gettext_lazy("Everything it has to tell"), links.hook_url),
+    What.RECEIPTS: (gettext_lazy("Delivery receipts"), links.receipts_url),
+    What.INBOUND: (gettext_lazy("What people write"), links.inbound_url),
 }
 
 
