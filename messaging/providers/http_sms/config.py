@@ -215,7 +215,7 @@ class Settings(Shape):
     repeat: Literal["never", "key"] = "never"
     key_life: Annotated[str, AfterValidator(_duration)] = "PT24H"
     look_up: LookUp | None = None
-    in_flight: Annotated[int, Field(ge=1, le=500)] = 100
+    in_flight: Annotated[int, Field(ge=1, le=500)] = 200
     timeout: Annotated[int, Field(ge=1, le=15)] = 10
     receipts: Receipts | None = None
     inbound: Inbound | None = None

@@ -70,7 +70,7 @@ def _traits(settings: Settings) -> Traits:
         channels=_SMS,
         repeat=Repeat.LOOKUP if settings.look_up else repeat,
         key_life=settings.life_of_keys,
-        # Five rounds of calls: well within a lease, even at a second each.
+        # At most five rounds of calls: well within a lease, even at a second each.
         batch=min(500, 5 * settings.in_flight),
         in_flight=settings.in_flight,
         timeout=timedelta(seconds=settings.timeout),

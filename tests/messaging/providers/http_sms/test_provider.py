@@ -333,7 +333,7 @@ def test_no_answer_is_not_a_no(step: Reply | Silence | Hangup) -> None:
 
 def test_its_traits_follow_its_settings() -> None:
     plain = HttpSmsProvider({"url": "https://gateway.example/"}).traits
-    assert (plain.repeat, plain.in_flight, plain.batch) == (Repeat.NEVER, 100, 500)
+    assert (plain.repeat, plain.in_flight, plain.batch) == (Repeat.NEVER, 200, 500)
     assert (plain.channels, plain.timeout) == (frozenset({"sms"}), timedelta(seconds=10))
     careful = HttpSmsProvider(
         {
