@@ -184,7 +184,7 @@ def test_the_preview_follows_the_typing(open_as: Open) -> None:
     expect(page.locator("#preview .bubble")).to_have_text("Hello Ploy")
     expect(page.locator("#preview")).to_contain_text("1 segment")
     page.get_by_label("Text (English)").fill("Hello {{ customer.shoe }}")
-    expect(page.locator("#preview")).to_contain_text("unknown variable: customer.shoe")
+    expect(page.locator("#preview")).to_contain_text("There is no such variable: customer.shoe")
     assert not Template.objects.exists()
     page.get_by_role("button", name="Save and use from now on").click()
     expect(page.locator(".errorlist")).to_contain_text("Line 1: There is no such variable: customer.shoe")
