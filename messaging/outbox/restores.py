@@ -162,10 +162,6 @@ def _may_call(function: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _name(book: uuid.UUID) -> str:
-    return book.hex
-
-
 # --- Holding --------------------------------------------------------------------------------------
 
 
